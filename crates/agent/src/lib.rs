@@ -1,0 +1,1 @@
+//! The node daemon: runs pods on the Docker engine of its machine.

@@ -1,0 +1,38 @@
+//! Kubernetes-shaped resource types, their defaulting and validation, and the generated gRPC code.
+//!
+//! An object is one document (`apiVersion`, `kind`, `metadata`, `spec`, `status`) everywhere: in YAML, over gRPC as
+//! `google.protobuf.Struct`, and on the log. [`Object`] is the closed set of kinds; [`Resource`] is what they share.
+
+mod int_or_string;
+mod key;
+mod kind;
+pub mod kinds;
+mod meta;
+mod object;
+mod quantity;
+mod selector;
+mod time;
+
+/// Generated gRPC messages, clients and servers of the package `skep.v1`.
+#[expect(missing_docs, clippy::all, reason = "generated code")]
+pub mod proto {
+    tonic::include_proto!("skep.v1");
+
+    /// Encoded descriptors of every skep service, for gRPC reflection.
+    pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/skep.v1.bin"));
+}
+
+pub use int_or_string::IntOrString;
+pub use key::ObjectKey;
+pub use kind::Kind;
+pub use kinds::*;
+pub use meta::{ObjectMeta, OwnerReference};
+pub use object::{DecodeError, Object, Resource};
+pub use quantity::{ParseQuantityError, Quantity};
+pub use selector::{LabelSelector, LabelSelectorOperator, LabelSelectorRequirement};
+pub use time::Time;
+
+/// True for a field that holds its default and so stays out of the document.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}

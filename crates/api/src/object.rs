@@ -1,0 +1,209 @@
+//! Any object of any kind, and what all kinds share.
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use serde_json::{Map, Value};
+
+use crate::{
+    ConfigMap, Deployment, Event, Kind, Namespace, Node, ObjectKey, ObjectMeta, Pod, ReplicaSet, Secret,
+};
+
+/// What all kinds share.
+pub trait Resource:
+    Clone + std::fmt::Debug + Default + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
+{
+    /// The kind.
+    const KIND: Kind;
+
+    /// Its metadata.
+    fn meta(&self) -> &ObjectMeta;
+
+    /// Its metadata, to change.
+    fn meta_mut(&mut self) -> &mut ObjectMeta;
+
+    /// Wraps it as an object of any kind.
+    fn into_object(self) -> Object;
+
+    /// The object of this kind inside, if it is of this kind.
+    fn from_object(object: &Object) -> Option<&Self>;
+
+    /// Namespace and name.
+    fn key(&self) -> ObjectKey {
+        self.meta().key()
+    }
+}
+
+/// Why a document is not an object.
+#[derive(Debug, thiserror::Error)]
+pub enum DecodeError {
+    /// It is not a mapping at all.
+    #[error("a document must be a mapping with the fields apiVersion, kind and metadata")]
+    NotAMapping,
+    /// `kind` or `apiVersion` is missing.
+    #[error("{0}: is missing; write for example `apiVersion: apps/v1` and `kind: Deployment`")]
+    Missing(&'static str),
+    /// The kind is not one of skep's.
+    #[error("kind: `{kind}` in `{api_version}` is not a kind of this cluster; `skep api-resources` lists them")]
+    UnknownKind {
+        /// As written.
+        api_version: String,
+        /// As written.
+        kind: String,
+    },
+    /// A field holds something else than it should.
+    #[error("{kind}: {source}")]
+    Field {
+        /// The document's kind.
+        kind: Kind,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+}
+
+macro_rules! objects {
+    ($($kind:ident),* $(,)?) => {
+        /// An object of any kind.
+        #[derive(Clone, Debug, PartialEq)]
+        #[expect(clippy::large_enum_variant, reason = "objects are kept behind Arc; a box each would only add a hop")]
+        pub enum Object {
+            $(#[doc = concat!("A `", stringify!($kind), "`.")] $kind($kind),)*
+        }
+
+        impl Object {
+            /// Its kind.
+            pub fn kind(&self) -> Kind {
+                match self { $(Self::$kind(_) => Kind::$kind,)* }
+            }
+
+            /// Its metadata.
+            pub fn meta(&self) -> &ObjectMeta {
+                match self { $(Self::$kind(object) => &object.metadata,)* }
+            }
+
+            /// Its metadata, to change.
+            pub fn meta_mut(&mut self) -> &mut ObjectMeta {
+                match self { $(Self::$kind(object) => &mut object.metadata,)* }
+            }
+
+            fn body_from_value(kind: Kind, value: Value) -> Result<Self, serde_json::Error> {
+                Ok(match kind { $(Kind::$kind => Self::$kind(serde_json::from_value(value)?),)* })
+            }
+
+            fn body_to_value(&self) -> Result<Value, serde_json::Error> {
+                match self { $(Self::$kind(object) => serde_json::to_value(object),)* }
+            }
+        }
+
+        impl Serialize for Object {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let (api_version, kind) = (self.kind().api_version(), self.kind().as_str());
+                match self { $(Self::$kind(body) => Document { api_version, kind, body }.serialize(serializer),)* }
+            }
+        }
+
+        $(impl Resource for $kind {
+            const KIND: Kind = Kind::$kind;
+
+            fn meta(&self) -> &ObjectMeta {
+                &self.metadata
+            }
+
+            fn meta_mut(&mut self) -> &mut ObjectMeta {
+                &mut self.metadata
+            }
+
+            fn into_object(self) -> Object {
+                Object::$kind(self)
+            }
+
+            fn from_object(object: &Object) -> Option<&Self> {
+                match object {
+                    Object::$kind(inner) => Some(inner),
+                    _ => None,
+                }
+            }
+        }
+
+        impl From<$kind> for Object {
+            fn from(object: $kind) -> Self {
+                Self::$kind(object)
+            }
+        })*
+    };
+}
+
+objects!(Namespace, Node, ConfigMap, Secret, Pod, ReplicaSet, Deployment, Event);
+
+#[derive(Serialize)]
+struct Document<'a, T> {
+    #[serde(rename = "apiVersion")]
+    api_version: &'static str,
+    kind: &'static str,
+    #[serde(flatten)]
+    body: &'a T,
+}
+
+impl Object {
+    /// Namespace and name.
+    pub fn key(&self) -> ObjectKey {
+        self.meta().key()
+    }
+
+    /// Reads a document; `null` counts as a field left out, as in Kubernetes.
+    ///
+    /// # Errors
+    /// Names the first field that does not fit. Use the schema check to get all of them.
+    pub fn from_value(mut value: Value) -> Result<Self, DecodeError> {
+        let kind = Self::kind_of(&value)?;
+        if let Some(fields) = value.as_object_mut() {
+            fields.remove("apiVersion");
+            fields.remove("kind");
+        }
+        drop_nulls(&mut value);
+        Self::body_from_value(kind, value).map_err(|source| DecodeError::Field { kind, source })
+    }
+
+    /// The kind that a document says it is of.
+    ///
+    /// # Errors
+    /// Where `apiVersion` or `kind` is missing or unknown.
+    pub fn kind_of(value: &Value) -> Result<Kind, DecodeError> {
+        let fields = value.as_object().ok_or(DecodeError::NotAMapping)?;
+        let text = |name: &'static str| {
+            fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or(DecodeError::Missing(name))
+        };
+        let (api_version, name) = (text("apiVersion")?, text("kind")?);
+        Kind::from_name(name).filter(|kind| kind.api_version() == api_version).ok_or_else(|| {
+            DecodeError::UnknownKind { api_version: api_version.to_owned(), kind: name.to_owned() }
+        })
+    }
+
+    /// The document, with `apiVersion` and `kind` first.
+    pub fn to_value(&self) -> Value {
+        let mut fields = Map::new();
+        fields.insert("apiVersion".to_owned(), self.kind().api_version().into());
+        fields.insert("kind".to_owned(), self.kind().as_str().into());
+        let body = self.body_to_value().expect("objects hold nothing that JSON cannot hold");
+        if let Value::Object(body) = body {
+            fields.extend(body);
+        }
+        Value::Object(fields)
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Self::from_value(Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+    }
+}
+
+/// Removes every field that is `null`, at any depth.
+fn drop_nulls(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.retain(|_, field| !field.is_null());
+            fields.values_mut().for_each(drop_nulls);
+        }
+        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
+        _ => {}
+    }
+}

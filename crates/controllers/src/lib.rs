@@ -1,0 +1,1 @@
+//! Pure reconcilers that turn desired state into changes.

@@ -1,0 +1,1 @@
+//! The control-plane daemon: API doors, admission, agent sessions, leader duties.

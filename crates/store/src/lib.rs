@@ -1,0 +1,1 @@
+//! Keeps the cluster state durable and replicated: raft, log, snapshots, watch.

@@ -1,0 +1,1 @@
+//! Builders with valid defaults, and fakes for the simulator and tests.
