@@ -1,1 +1,3 @@
 //! The node daemon: runs pods on the Docker engine of its machine.
+
+pub mod runtime;
