@@ -11,6 +11,7 @@ mod meta;
 mod object;
 mod quantity;
 mod selector;
+pub mod status;
 mod time;
 
 /// Generated gRPC messages, clients and servers of the package `skep.v1`.
