@@ -1,0 +1,79 @@
+//! Namespaces, config maps and secrets.
+
+use skep_api::{ConfigMap, Namespace, NamespacePhase, NamespaceSpec, NamespaceStatus, OPAQUE_SECRET, Secret};
+
+use crate::meta::{builder, meta};
+
+/// Builds a [`Namespace`] in use.
+#[derive(Clone, Debug)]
+pub struct NamespaceBuilder(pub(crate) Namespace);
+
+/// Builds an empty [`ConfigMap`].
+#[derive(Clone, Debug)]
+pub struct ConfigMapBuilder(pub(crate) ConfigMap);
+
+/// Builds an empty [`Secret`].
+#[derive(Clone, Debug)]
+pub struct SecretBuilder(pub(crate) Secret);
+
+builder!(NamespaceBuilder, Namespace);
+builder!(ConfigMapBuilder, ConfigMap);
+builder!(SecretBuilder, Secret);
+
+/// A namespace of this name, held by the finalizer `kubernetes` until it is empty.
+pub fn namespace(name: &str) -> NamespaceBuilder {
+    let spec = NamespaceSpec {
+        finalizers: vec!["kubernetes".to_owned()],
+    };
+    NamespaceBuilder(Namespace {
+        metadata: meta("", name),
+        spec,
+        status: NamespaceStatus::default(),
+    })
+    .label("kubernetes.io/metadata.name", name)
+}
+
+/// A config map of this name in the namespace `default`.
+pub fn config_map(name: &str) -> ConfigMapBuilder {
+    ConfigMapBuilder(ConfigMap {
+        metadata: meta("default", name),
+        ..ConfigMap::default()
+    })
+}
+
+/// A secret of this name in the namespace `default`.
+pub fn secret(name: &str) -> SecretBuilder {
+    let metadata = meta("default", name);
+    SecretBuilder(Secret {
+        metadata,
+        r#type: OPAQUE_SECRET.to_owned(),
+        ..Secret::default()
+    })
+}
+
+impl NamespaceBuilder {
+    /// Marks it as being deleted since [`crate::start`].
+    #[must_use]
+    pub fn terminating(mut self) -> Self {
+        self.0.status.phase = NamespacePhase::Terminating;
+        self.deleting(crate::start())
+    }
+}
+
+impl ConfigMapBuilder {
+    /// Adds a text.
+    #[must_use]
+    pub fn data(mut self, key: &str, value: &str) -> Self {
+        self.0.data.insert(key.to_owned(), value.to_owned());
+        self
+    }
+}
+
+impl SecretBuilder {
+    /// Adds a value, already in base64.
+    #[must_use]
+    pub fn data(mut self, key: &str, base64: &str) -> Self {
+        self.0.data.insert(key.to_owned(), base64.to_owned());
+        self
+    }
+}
