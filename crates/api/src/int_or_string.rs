@@ -30,7 +30,11 @@ impl IntOrString {
             Self::Int(count) => u32::try_from(*count).ok(),
             Self::String(_) => {
                 let hundredths = u64::from(self.percent()?) * u64::from(total);
-                let whole = if round_up { hundredths.div_ceil(100) } else { hundredths / 100 };
+                let whole = if round_up {
+                    hundredths.div_ceil(100)
+                } else {
+                    hundredths / 100
+                };
                 u32::try_from(whole).ok()
             }
         }

@@ -43,14 +43,26 @@ const fn core(
     short: &'static [&'static str],
     namespaced: bool,
 ) -> Names {
-    Names { group: "", version: "v1", kind, plural, singular, short, categories: &[], namespaced }
+    Names {
+        group: "",
+        version: "v1",
+        kind,
+        plural,
+        singular,
+        short,
+        categories: &[],
+        namespaced,
+    }
 }
 
 const NAMESPACE: Names = core("Namespace", "namespaces", "namespace", &["ns"], false);
 const NODE: Names = core("Node", "nodes", "node", &["no"], false);
 const CONFIG_MAP: Names = core("ConfigMap", "configmaps", "configmap", &["cm"], true);
 const SECRET: Names = core("Secret", "secrets", "secret", &[], true);
-const POD: Names = Names { categories: &["all"], ..core("Pod", "pods", "pod", &["po"], true) };
+const POD: Names = Names {
+    categories: &["all"],
+    ..core("Pod", "pods", "pod", &["po"], true)
+};
 const EVENT: Names = core("Event", "events", "event", &["ev"], true);
 const REPLICA_SET: Names = Names {
     group: "apps",

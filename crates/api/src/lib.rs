@@ -3,11 +3,16 @@
 //! An object is one document (`apiVersion`, `kind`, `metadata`, `spec`, `status`) everywhere: in YAML, over gRPC as
 //! `google.protobuf.Struct`, and on the log. [`Object`] is the closed set of kinds; [`Resource`] is what they share.
 
+pub mod convert;
+mod field_error;
+mod field_selector;
 mod int_or_string;
 mod key;
 mod kind;
 pub mod kinds;
+pub mod labels;
 mod meta;
+pub mod names;
 mod object;
 mod quantity;
 mod selector;
@@ -15,7 +20,12 @@ pub mod status;
 mod time;
 
 /// Generated gRPC messages, clients and servers of the package `skep.v1`.
-#[expect(missing_docs, clippy::all, reason = "generated code")]
+#[expect(
+    missing_docs,
+    clippy::all,
+    clippy::allow_attributes,
+    reason = "generated code"
+)]
 pub mod proto {
     tonic::include_proto!("skep.v1");
 
@@ -23,6 +33,8 @@ pub mod proto {
     pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/skep.v1.bin"));
 }
 
+pub use field_error::{FieldError, Reason};
+pub use field_selector::{FieldSelector, ParseFieldSelectorError};
 pub use int_or_string::IntOrString;
 pub use key::ObjectKey;
 pub use kind::Kind;

@@ -42,7 +42,9 @@ pub enum DecodeError {
     #[error("{0}: is missing; write for example `apiVersion: apps/v1` and `kind: Deployment`")]
     Missing(&'static str),
     /// The kind is not one of skep's.
-    #[error("kind: `{kind}` in `{api_version}` is not a kind of this cluster; `skep api-resources` lists them")]
+    #[error(
+        "kind: `{kind}` in `{api_version}` is not a kind of this cluster; `skep api-resources` lists them"
+    )]
     UnknownKind {
         /// As written.
         api_version: String,
@@ -63,7 +65,6 @@ macro_rules! objects {
     ($($kind:ident),* $(,)?) => {
         /// An object of any kind.
         #[derive(Clone, Debug, PartialEq)]
-        #[expect(clippy::large_enum_variant, reason = "objects are kept behind Arc; a box each would only add a hop")]
         pub enum Object {
             $(#[doc = concat!("A `", stringify!($kind), "`.")] $kind($kind),)*
         }
@@ -131,7 +132,9 @@ macro_rules! objects {
     };
 }
 
-objects!(Namespace, Node, ConfigMap, Secret, Pod, ReplicaSet, Deployment, Event);
+objects!(
+    Namespace, Node, ConfigMap, Secret, Pod, ReplicaSet, Deployment, Event
+);
 
 #[derive(Serialize)]
 struct Document<'a, T> {
@@ -169,12 +172,19 @@ impl Object {
     pub fn kind_of(value: &Value) -> Result<Kind, DecodeError> {
         let fields = value.as_object().ok_or(DecodeError::NotAMapping)?;
         let text = |name: &'static str| {
-            fields.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).ok_or(DecodeError::Missing(name))
+            fields
+                .get(name)
+                .and_then(Value::as_str)
+                .filter(|text| !text.is_empty())
+                .ok_or(DecodeError::Missing(name))
         };
         let (api_version, name) = (text("apiVersion")?, text("kind")?);
-        Kind::from_name(name).filter(|kind| kind.api_version() == api_version).ok_or_else(|| {
-            DecodeError::UnknownKind { api_version: api_version.to_owned(), kind: name.to_owned() }
-        })
+        Kind::from_name(name)
+            .filter(|kind| kind.api_version() == api_version)
+            .ok_or_else(|| DecodeError::UnknownKind {
+                api_version: api_version.to_owned(),
+                kind: name.to_owned(),
+            })
     }
 
     /// The document, with `apiVersion` and `kind` first.
@@ -182,7 +192,9 @@ impl Object {
         let mut fields = Map::new();
         fields.insert("apiVersion".to_owned(), self.kind().api_version().into());
         fields.insert("kind".to_owned(), self.kind().as_str().into());
-        let body = self.body_to_value().expect("objects hold nothing that JSON cannot hold");
+        let body = self
+            .body_to_value()
+            .expect("objects hold nothing that JSON cannot hold");
         if let Value::Object(body) = body {
             fields.extend(body);
         }

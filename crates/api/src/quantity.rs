@@ -40,24 +40,50 @@ pub enum ParseQuantityError {
     OutOfRange(String),
 }
 
-const BINARY: [(&str, u32); 6] = [("Ki", 10), ("Mi", 20), ("Gi", 30), ("Ti", 40), ("Pi", 50), ("Ei", 60)];
-const DECIMAL: [(&str, i32); 10] =
-    [("n", -9), ("u", -6), ("m", -3), ("", 0), ("k", 3), ("M", 6), ("G", 9), ("T", 12), ("P", 15), ("E", 18)];
+const BINARY: [(&str, u32); 6] = [
+    ("Ki", 10),
+    ("Mi", 20),
+    ("Gi", 30),
+    ("Ti", 40),
+    ("Pi", 50),
+    ("Ei", 60),
+];
+const DECIMAL: [(&str, i32); 10] = [
+    ("n", -9),
+    ("u", -6),
+    ("m", -3),
+    ("", 0),
+    ("k", 3),
+    ("M", 6),
+    ("G", 9),
+    ("T", 12),
+    ("P", 15),
+    ("E", 18),
+];
 
 impl Quantity {
     /// A whole number.
     pub const fn from_units(units: i64) -> Self {
-        Self { nanos: units as i128 * NANOS, format: Format::DecimalSi }
+        Self {
+            nanos: units as i128 * NANOS,
+            format: Format::DecimalSi,
+        }
     }
 
     /// A number of thousandths, as for CPU.
     pub const fn from_millis(millis: i64) -> Self {
-        Self { nanos: millis as i128 * (NANOS / 1000), format: Format::DecimalSi }
+        Self {
+            nanos: millis as i128 * (NANOS / 1000),
+            format: Format::DecimalSi,
+        }
     }
 
     /// A number of bytes, written with binary suffixes.
     pub const fn from_bytes(bytes: i64) -> Self {
-        Self { nanos: bytes as i128 * NANOS, format: Format::BinarySi }
+        Self {
+            nanos: bytes as i128 * NANOS,
+            format: Format::BinarySi,
+        }
     }
 
     /// The whole number, rounded up; held at the limits of `i64`.
@@ -120,21 +146,28 @@ impl FromStr for Quantity {
             Some(b'+') => (false, &text[1..]),
             _ => (false, text),
         };
-        let end = unsigned.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(unsigned.len());
+        let end = unsigned
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(unsigned.len());
         let (number, suffix) = unsigned.split_at(end);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
         if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') || number.len() > 40 {
             return Err(malformed());
         }
         let (format, multiplier, exponent) = parse_suffix(suffix).ok_or_else(malformed)?;
-        let digits = format!("{whole}{fraction}").parse::<i128>().map_err(|_| out_of_range())?;
+        let digits = format!("{whole}{fraction}")
+            .parse::<i128>()
+            .map_err(|_| out_of_range())?;
         let places = i32::try_from(fraction.len()).map_err(|_| malformed())?;
         let scaled = digits.checked_mul(multiplier).ok_or_else(out_of_range)?;
         let nanos = scale(scaled, exponent - places + 9).ok_or_else(out_of_range)?;
         if nanos > i128::from(i64::MAX) * NANOS {
             return Err(out_of_range());
         }
-        Ok(Self { nanos: if negative { -nanos } else { nanos }, format })
+        Ok(Self {
+            nanos: if negative { -nanos } else { nanos },
+            format,
+        })
     }
 }
 
@@ -146,14 +179,22 @@ fn parse_suffix(suffix: &str) -> Option<(Format, i128, i32)> {
     if let Some((_, shift)) = BINARY.iter().find(|(name, _)| *name == suffix) {
         return Some((Format::BinarySi, 1 << shift, 0));
     }
-    let exponent = suffix.strip_prefix(['e', 'E'])?.parse().ok().filter(|power: &i32| power.abs() <= 40)?;
+    let exponent = suffix
+        .strip_prefix(['e', 'E'])?
+        .parse()
+        .ok()
+        .filter(|power: &i32| power.abs() <= 40)?;
     Some((Format::DecimalExponent, 1, exponent))
 }
 
 /// `value * 10^power`, rounded up (away from nothing) where it is finer than a billionth.
 fn scale(value: i128, power: i32) -> Option<i128> {
     if power >= 0 {
-        return if value == 0 { Some(0) } else { value.checked_mul(10i128.checked_pow(power.unsigned_abs())?) };
+        return if value == 0 {
+            Some(0)
+        } else {
+            value.checked_mul(10i128.checked_pow(power.unsigned_abs())?)
+        };
     }
     match 10i128.checked_pow(power.unsigned_abs()) {
         Some(divisor) => Some(ceil_div(value, divisor)),
@@ -168,7 +209,10 @@ impl fmt::Display for Quantity {
         }
         if self.format == Format::BinarySi && self.nanos % NANOS == 0 && self.nanos.abs() >= 1024 * NANOS {
             let units = self.nanos / NANOS;
-            let best = BINARY.iter().rev().find(|(_, shift)| units % (1i128 << shift) == 0);
+            let best = BINARY
+                .iter()
+                .rev()
+                .find(|(_, shift)| units % (1i128 << shift) == 0);
             return match best {
                 Some((suffix, shift)) => write!(f, "{}{suffix}", units >> shift),
                 None => write!(f, "{units}"),
@@ -194,8 +238,15 @@ macro_rules! arithmetic {
             type Output = Self;
 
             fn $method(self, other: Self) -> Self {
-                let format = if self.nanos == 0 { other.format } else { self.format };
-                Self { nanos: self.nanos.$saturating(other.nanos), format }
+                let format = if self.nanos == 0 {
+                    other.format
+                } else {
+                    self.format
+                };
+                Self {
+                    nanos: self.nanos.$saturating(other.nanos),
+                    format,
+                }
             }
         }
 

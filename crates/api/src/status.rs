@@ -28,8 +28,15 @@ pub fn with_detail(code: Code, mut detail: ErrorDetail) -> Status {
     shorten(&mut detail.message);
     drop_causes_beyond_limit(&mut detail.causes);
     let message = detail.message.clone();
-    let any = Any { type_url: DETAIL_TYPE.to_owned(), value: detail.encode_to_vec() };
-    let rpc = RpcStatus { code: code.into(), message: message.clone(), details: vec![any] };
+    let any = Any {
+        type_url: DETAIL_TYPE.to_owned(),
+        value: detail.encode_to_vec(),
+    };
+    let rpc = RpcStatus {
+        code: code.into(),
+        message: message.clone(),
+        details: vec![any],
+    };
     Status::with_details(code, message, rpc.encode_to_vec().into())
 }
 
@@ -42,7 +49,10 @@ pub fn detail(status: &Status) -> Option<ErrorDetail> {
 
 fn shorten(message: &mut String) {
     if message.len() > MESSAGE_BYTES_MAX {
-        let end = (0..=MESSAGE_BYTES_MAX).rev().find(|at| message.is_char_boundary(*at)).unwrap_or(0);
+        let end = (0..=MESSAGE_BYTES_MAX)
+            .rev()
+            .find(|at| message.is_char_boundary(*at))
+            .unwrap_or(0);
         message.truncate(end);
         message.push('…');
     }
@@ -97,7 +107,11 @@ mod tests {
         long.message = "ä".repeat(5000);
         let status = with_detail(Code::InvalidArgument, long);
         assert!(status.message().ends_with('…'));
-        assert!(status.details().len() < 8 * 1024, "{} bytes", status.details().len());
+        assert!(
+            status.details().len() < 8 * 1024,
+            "{} bytes",
+            status.details().len()
+        );
         assert!(detail(&status).is_some_and(|detail| !detail.causes.is_empty()));
     }
 }

@@ -12,7 +12,11 @@ pub struct Time(jiff::Timestamp);
 impl Time {
     /// The instant that many milliseconds after the Unix epoch; instants out of range are held at the limits.
     pub fn from_millis(millis: i64) -> Self {
-        let limit = if millis < 0 { jiff::Timestamp::MIN } else { jiff::Timestamp::MAX };
+        let limit = if millis < 0 {
+            jiff::Timestamp::MIN
+        } else {
+            jiff::Timestamp::MAX
+        };
         Self(jiff::Timestamp::from_millisecond(millis).unwrap_or(limit))
     }
 
@@ -75,7 +79,9 @@ impl<'de> Deserialize<'de> for Time {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = Cow::<'de, str>::deserialize(deserializer)?;
         text.parse().map_err(|_| {
-            de::Error::custom(format!("`{text}` is not an RFC 3339 time such as 2026-01-31T12:00:00Z"))
+            de::Error::custom(format!(
+                "`{text}` is not an RFC 3339 time such as 2026-01-31T12:00:00Z"
+            ))
         })
     }
 }

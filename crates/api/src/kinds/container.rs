@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Lifecycle, ObjectFieldSelector, Probe, ResourceFieldSelector, ResourceList, SecurityContext, VolumeMount, is_default};
+use crate::{
+    Lifecycle, ObjectFieldSelector, Probe, ResourceFieldSelector, ResourceList, SecurityContext, VolumeMount,
+    is_default,
+};
 
 /// One container of a pod.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

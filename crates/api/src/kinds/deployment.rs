@@ -91,7 +91,10 @@ pub struct RollingUpdateDeployment {
 
 impl Default for RollingUpdateDeployment {
     fn default() -> Self {
-        Self { max_unavailable: IntOrString::from("25%"), max_surge: IntOrString::from("25%") }
+        Self {
+            max_unavailable: IntOrString::from("25%"),
+            max_surge: IntOrString::from("25%"),
+        }
     }
 }
 

@@ -49,7 +49,12 @@ pub struct ConfigMapVolumeSource {
 
 impl Default for ConfigMapVolumeSource {
     fn default() -> Self {
-        Self { name: String::new(), items: Vec::new(), default_mode: 0o644, optional: false }
+        Self {
+            name: String::new(),
+            items: Vec::new(),
+            default_mode: 0o644,
+            optional: false,
+        }
     }
 }
 
@@ -71,7 +76,12 @@ pub struct SecretVolumeSource {
 
 impl Default for SecretVolumeSource {
     fn default() -> Self {
-        Self { secret_name: String::new(), items: Vec::new(), default_mode: 0o400, optional: false }
+        Self {
+            secret_name: String::new(),
+            items: Vec::new(),
+            default_mode: 0o400,
+            optional: false,
+        }
     }
 }
 
@@ -157,7 +167,10 @@ pub struct ProjectedVolumeSource {
 
 impl Default for ProjectedVolumeSource {
     fn default() -> Self {
-        Self { sources: Vec::new(), default_mode: 0o644 }
+        Self {
+            sources: Vec::new(),
+            default_mode: 0o644,
+        }
     }
 }
 
@@ -224,7 +237,10 @@ pub struct DownwardApiVolumeSource {
 
 impl Default for DownwardApiVolumeSource {
     fn default() -> Self {
-        Self { items: Vec::new(), default_mode: 0o644 }
+        Self {
+            items: Vec::new(),
+            default_mode: 0o644,
+        }
     }
 }
 
