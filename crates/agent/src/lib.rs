@@ -1,3 +1,25 @@
 //! The node daemon: runs pods on the Docker engine of its machine.
+//!
+//! A session client brings assignments and carries reports; a pure `step` moves each pod forward by one step at a time; executors
+//! do what it says through the trait [`runtime::Runtime`]. What is observed is rebuilt from container labels, so an agent's restart
+//! touches nothing.
 
+mod config;
+mod error;
 pub mod runtime;
+
+pub use config::{AgentConfig, ImageGcThresholds, PressureThresholds, ServerAddress, host_name};
+pub use error::AgentError;
+
+use tokio_util::sync::CancellationToken;
+
+/// Runs an agent until `shutdown` is cancelled. Containers go on running after it has ended.
+///
+/// # Errors
+/// Where the configuration, the data folder or the engine's address cannot be used at all.
+pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(), AgentError> {
+    std::fs::create_dir_all(&config.data_dir)
+        .map_err(|source| AgentError::DataDir { path: config.data_dir.clone(), source })?;
+    shutdown.cancelled().await;
+    Ok(())
+}

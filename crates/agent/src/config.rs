@@ -1,0 +1,120 @@
+//! How an agent is set up: which node it is, where it keeps files, which server it dials, and its thresholds.
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use skep_api::{Quantity, ResourceList, Taint};
+
+/// How an agent is set up. Start from [`AgentConfig::default`] and change what differs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AgentConfig {
+    /// Name of the Node object; the machine's host name by default.
+    pub node_name: String,
+    /// Folder for pod volumes and other files of the agent; made where missing.
+    pub data_dir: PathBuf,
+    /// The server to dial.
+    pub server: ServerAddress,
+    /// The engine, such as `unix:///run/docker.sock`; `DOCKER_HOST` or the usual socket where not stated.
+    pub docker_host: Option<String>,
+    /// Labels that the node registers with, besides the well-known ones.
+    pub labels: BTreeMap<String, String>,
+    /// Taints that the node registers with.
+    pub taints: Vec<Taint>,
+    /// Pods that the node takes at most.
+    pub pods_max: u32,
+    /// `cpu`, `memory` and `ephemeral-storage` kept back from pods.
+    pub system_reserved: ResourceList,
+    /// When the node says that it runs short of something.
+    pub pressure: PressureThresholds,
+    /// When unused images are removed.
+    pub image_gc: ImageGcThresholds,
+    /// Containers that are made and started at the same time, over all pods.
+    pub parallel_starts: usize,
+    /// Bytes of log that the engine keeps of one container.
+    pub log_bytes_max: u64,
+    /// How often all containers are compared with what is wanted although nothing told of a change.
+    pub resync: Duration,
+}
+
+impl Default for AgentConfig {
+    fn default() -> Self {
+        Self {
+            node_name: host_name(),
+            data_dir: PathBuf::from("/var/lib/skep/agent"),
+            server: ServerAddress::Unix(PathBuf::from("/run/skep/skep.sock")),
+            docker_host: None,
+            labels: BTreeMap::new(),
+            taints: Vec::new(),
+            pods_max: 110,
+            system_reserved: BTreeMap::from([("memory".to_owned(), Quantity::from_bytes(100 << 20))]),
+            pressure: PressureThresholds::default(),
+            image_gc: ImageGcThresholds::default(),
+            parallel_starts: 8,
+            log_bytes_max: 20 << 20,
+            resync: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Where the server is.
+#[derive(Clone, PartialEq, Eq)]
+pub enum ServerAddress {
+    /// A Unix socket of this machine.
+    Unix(PathBuf),
+    /// An `http://` address, and the token that is shown there.
+    Uri {
+        /// Such as `http://127.0.0.1:7443`.
+        uri: String,
+        /// Sent as `authorization: Bearer …`; nothing is sent where empty.
+        token: String,
+    },
+}
+
+impl std::fmt::Debug for ServerAddress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Unix(path) => write!(f, "Unix({})", path.display()),
+            Self::Uri { uri, .. } => write!(f, "Uri({uri})"),
+        }
+    }
+}
+
+/// When the node says that it runs short of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PressureThresholds {
+    /// MemoryPressure below this many available bytes.
+    pub memory_available_bytes: u64,
+    /// DiskPressure below this share of free space, in percent.
+    pub disk_available_percent: u8,
+    /// PIDPressure below this share of free process numbers, in percent.
+    pub pid_available_percent: u8,
+}
+
+impl Default for PressureThresholds {
+    fn default() -> Self {
+        Self { memory_available_bytes: 100 << 20, disk_available_percent: 10, pid_available_percent: 5 }
+    }
+}
+
+/// When unused images are removed, in percent of the engine's disk in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ImageGcThresholds {
+    /// Removal starts above this.
+    pub high_percent: u8,
+    /// Removal ends below this.
+    pub low_percent: u8,
+    /// Images seen for less time than this stay.
+    pub age_min: Duration,
+}
+
+impl Default for ImageGcThresholds {
+    fn default() -> Self {
+        Self { high_percent: 85, low_percent: 80, age_min: Duration::from_secs(120) }
+    }
+}
+
+/// The machine's name in lower case, as node names are written; `localhost` where it has none.
+pub fn host_name() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+    let name = name.trim().to_ascii_lowercase();
+    if name.is_empty() { "localhost".to_owned() } else { name }
+}
