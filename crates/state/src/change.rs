@@ -164,7 +164,10 @@ pub enum Refusal {
 impl Change {
     /// A change without precondition.
     pub fn new(verb: Verb) -> Self {
-        Self { only_if: Precondition::default(), verb }
+        Self {
+            only_if: Precondition::default(),
+            verb,
+        }
     }
 
     /// Creates the object.
@@ -175,20 +178,39 @@ impl Change {
     /// Replaces all but the status, where the object still is the revision that `object` names.
     pub fn update(object: impl Into<Object>) -> Self {
         let object = object.into();
-        Self { only_if: Precondition::of(&object), verb: Verb::Update(Box::new(object)) }
+        Self {
+            only_if: Precondition::of(&object),
+            verb: Verb::Update(Box::new(object)),
+        }
     }
 
     /// Replaces the status of the object with this uid, whatever its revision: status has one writer.
     pub fn update_status(object: impl Into<Object>) -> Self {
         let object = object.into();
-        let only_if = Precondition { uid: Some(object.meta().uid.clone()), revision: None };
-        Self { only_if, verb: Verb::UpdateStatus(Box::new(object)) }
+        let only_if = Precondition {
+            uid: Some(object.meta().uid.clone()),
+            revision: None,
+        };
+        Self {
+            only_if,
+            verb: Verb::UpdateStatus(Box::new(object)),
+        }
     }
 
     /// Deletes the object with this uid.
     pub fn delete(object: &Object, options: DeleteOptions) -> Self {
-        let only_if = Precondition { uid: Some(object.meta().uid.clone()), revision: None };
-        Self { only_if, verb: Verb::Delete { kind: object.kind(), key: object.key(), options } }
+        let only_if = Precondition {
+            uid: Some(object.meta().uid.clone()),
+            revision: None,
+        };
+        Self {
+            only_if,
+            verb: Verb::Delete {
+                kind: object.kind(),
+                key: object.key(),
+                options,
+            },
+        }
     }
 }
 

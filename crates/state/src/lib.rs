@@ -1,7 +1,23 @@
 //! The replicated cluster state as a value: no I/O, no clock, no randomness.
+//!
+//! [`State::apply`] takes one [`Entry`] of the log and is the only way to change a [`State`]. Clones are cheap and
+//! stay as they were: a clone is a consistent view for a reader.
 
+mod apply;
 mod change;
+mod history;
+mod indexes;
+mod requests;
+mod rules;
+mod snapshot;
+mod state;
+mod weight;
 
 pub use change::{
     Applied, Change, DeleteOptions, Effect, Entry, Outcome, Precondition, Propagation, Refusal, Verb,
 };
+pub use history::{Compacted, HISTORY_EVENTS_MAX, HISTORY_WEIGHT_MAX, StateEvent};
+pub use requests::{REQUESTS_MAX, REQUESTS_WEIGHT_MAX};
+pub use rules::{FOREGROUND_FINALIZER, ORPHAN_FINALIZER};
+pub use snapshot::{Restore, RestoreError};
+pub use state::State;

@@ -1,0 +1,129 @@
+//! How an entry of the log changes the state.
+
+use std::sync::Arc;
+
+use skep_api::{Object, ObjectKey, Time};
+
+use crate::{
+    Applied, Change, Effect, Entry, Outcome, Refusal, State, StateEvent, Verb,
+    rules::{self, Step},
+    weight::weight,
+};
+
+impl State {
+    /// Applies an entry; one outcome for each of its changes, in their order.
+    ///
+    /// Deterministic: equal states and entries give equal states and outcomes. Each accepted change that has an
+    /// effect takes the next revision. An entry whose request id is remembered changes nothing and answers as before.
+    pub fn apply(&mut self, entry: &Entry) -> Vec<Outcome> {
+        if let Some(outcomes) = self.requests.get(&entry.request_id) {
+            return outcomes.to_vec();
+        }
+        let outcomes: Vec<_> = entry
+            .changes
+            .iter()
+            .map(|change| self.apply_change(change, entry.now))
+            .collect();
+        self.requests.remember(&entry.request_id, &outcomes);
+        outcomes
+    }
+
+    fn apply_change(&mut self, change: &Change, now: Time) -> Outcome {
+        let step = self.decide(change, now)?;
+        Ok(self.take(step))
+    }
+
+    fn decide(&self, change: &Change, now: Time) -> Result<Step, Refusal> {
+        let only_if = &change.only_if;
+        match &change.verb {
+            Verb::Create(object) => rules::create(self, object, only_if, now),
+            Verb::Update(object) => {
+                let current = rules::present(self, object.kind(), &object.key(), only_if)?;
+                rules::update(current, object)
+            }
+            Verb::UpdateStatus(object) => {
+                let current = rules::present(self, object.kind(), &object.key(), only_if)?;
+                rules::update_status(current, object)
+            }
+            Verb::Delete { kind, key, options } => {
+                let current = rules::present(self, *kind, key, only_if)?;
+                rules::delete(current, options, now)
+            }
+            Verb::Bind { pod, node } => {
+                let current = rules::present(self, skep_api::Kind::Pod, pod, only_if)?;
+                rules::bind(current, node, now)
+            }
+        }
+    }
+
+    fn take(&mut self, step: Step) -> Applied {
+        match step {
+            Step::Nothing(object) => Applied {
+                revision: object.meta().revision(),
+                object,
+                effect: Effect::Nothing,
+            },
+            Step::Put(object) => self.put(object),
+            Step::Remove(object) => self.remove(object),
+        }
+    }
+
+    fn put(&mut self, object: Object) -> Applied {
+        let object = self.stamped(object);
+        let kind = object.kind();
+        let table = &self.tables[kind as usize];
+        let key = match table.get_key_value(&object.key()) {
+            Some((key, _)) => key.clone(),
+            None => Arc::new(object.key()),
+        };
+        let before = self.tables[kind as usize].insert(key.clone(), object.clone());
+        self.indexes.follow(&key, before.as_deref(), Some(&object));
+        let effect = if before.is_some() {
+            Effect::Modified
+        } else {
+            Effect::Added
+        };
+        self.record(key, before, Some(object.clone()), &object);
+        Applied {
+            revision: self.revision,
+            object,
+            effect,
+        }
+    }
+
+    fn remove(&mut self, object: Object) -> Applied {
+        let object = self.stamped(object);
+        let key: Arc<ObjectKey> = Arc::new(object.key());
+        let before = self.tables[object.kind() as usize].remove(&*key);
+        self.indexes.follow(&key, before.as_deref(), None);
+        self.record(key, before, None, &object);
+        Applied {
+            revision: self.revision,
+            object,
+            effect: Effect::Removed,
+        }
+    }
+
+    fn stamped(&mut self, mut object: Object) -> Arc<Object> {
+        self.revision += 1;
+        object.meta_mut().resource_version = self.revision.to_string();
+        Arc::new(object)
+    }
+
+    fn record(
+        &mut self,
+        key: Arc<ObjectKey>,
+        before: Option<Arc<Object>>,
+        after: Option<Arc<Object>>,
+        newest: &Object,
+    ) {
+        let event = StateEvent {
+            revision: self.revision,
+            kind: newest.kind(),
+            key,
+            before,
+            after,
+        };
+        self.history.push(event, weight(newest));
+    }
+}

@@ -1,0 +1,130 @@
+//! The whole state as a stream of records, and back.
+//!
+//! A head, then every object, then the remembered requests, each record one JSON document: neither side holds more than
+//! one record besides the state itself. Equal states give equal streams. The history is not part of it.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use skep_api::{Kind, Object};
+
+use crate::{Outcome, State, history::History};
+
+/// Why a stream of records is not a state.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreError {
+    /// A record cannot be read.
+    #[error("record {index} of the snapshot cannot be read")]
+    Record {
+        /// Which one, from 0.
+        index: u64,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// The first record must be the head, and there is one.
+    #[error("record {index} of the snapshot is out of order")]
+    Order {
+        /// Which one, from 0.
+        index: u64,
+    },
+    /// Records are missing or in excess.
+    #[error("the snapshot announces {announced} records and has {found}")]
+    Count {
+        /// How many records the head announces, itself included.
+        announced: u64,
+        /// How many there are.
+        found: u64,
+    },
+}
+
+#[derive(Serialize)]
+enum Written<'a> {
+    Head(Head),
+    Object(&'a Object),
+    Request { id: &'a str, outcomes: &'a [Outcome] },
+}
+
+#[derive(Deserialize)]
+enum Read {
+    Head(Head),
+    Object(Box<Object>),
+    Request { id: String, outcomes: Vec<Outcome> },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Head {
+    revision: u64,
+    records: u64,
+}
+
+impl State {
+    /// The state as records, made one at a time.
+    pub fn records(&self) -> impl Iterator<Item = Vec<u8>> {
+        let requests = self
+            .requests
+            .iter()
+            .map(|(id, outcomes)| Written::Request { id, outcomes });
+        let records = 1 + self.len() as u64 + self.requests.iter().count() as u64;
+        let head = Written::Head(Head {
+            revision: self.revision(),
+            records,
+        });
+        let objects = Kind::ALL.into_iter().flat_map(|kind| self.objects(kind, None));
+        std::iter::once(head)
+            .chain(objects.map(|object| Written::Object(object)))
+            .chain(requests)
+            .map(|record| serde_json::to_vec(&record).expect("objects hold nothing that JSON cannot hold"))
+    }
+}
+
+/// Builds a state from its records.
+#[derive(Debug, Default)]
+pub struct Restore {
+    state: State,
+    announced: u64,
+    found: u64,
+}
+
+impl Restore {
+    /// Takes the next record.
+    ///
+    /// # Errors
+    /// Where it cannot be read or is out of order; the restore is of no use then.
+    pub fn push(&mut self, record: &[u8]) -> Result<(), RestoreError> {
+        let index = self.found;
+        self.found += 1;
+        let record =
+            serde_json::from_slice(record).map_err(|source| RestoreError::Record { index, source })?;
+        match (index, record) {
+            (0, Read::Head(head)) => {
+                self.state.revision = head.revision;
+                self.announced = head.records;
+            }
+            (1.., Read::Object(object)) => self.insert(Arc::new(*object)),
+            (1.., Read::Request { id, outcomes }) => self.state.requests.remember(&id, &outcomes),
+            _ => return Err(RestoreError::Order { index }),
+        }
+        Ok(())
+    }
+
+    /// The state; its history begins at its revision.
+    ///
+    /// # Errors
+    /// Where records are missing or in excess.
+    pub fn finish(mut self) -> Result<State, RestoreError> {
+        if self.found != self.announced || self.found == 0 {
+            return Err(RestoreError::Count {
+                announced: self.announced,
+                found: self.found,
+            });
+        }
+        self.state.history = History::after(self.state.revision);
+        Ok(self.state)
+    }
+
+    fn insert(&mut self, object: Arc<Object>) {
+        let key = Arc::new(object.key());
+        self.state.indexes.follow(&key, None, Some(&object));
+        self.state.tables[object.kind() as usize].insert(key, object);
+    }
+}
