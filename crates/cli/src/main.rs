@@ -1,1 +1,60 @@
-fn main() {}
+//! The `skep` binary: one machine up, and the client commands.
+
+mod args;
+mod cli;
+mod commands;
+mod config;
+mod context;
+mod duration;
+mod errors;
+mod output;
+
+use std::process::ExitCode;
+
+use cli::{Cli, Command};
+use context::Context;
+
+fn main() -> ExitCode {
+    let cli = match Cli::from_args() {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    let outcome = runtime(&cli.command)
+        .map_err(anyhow::Error::from)
+        .and_then(|runtime| {
+            let outcome = runtime.block_on(run(cli));
+            // A read of standard input that nobody waits for any more must not hold up the end.
+            runtime.shutdown_background();
+            outcome
+        });
+    outcome.unwrap_or_else(|error| errors::exit_code(&error))
+}
+
+/// Client commands make do with one thread; `up` gets a few, for server and agent.
+fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = match command {
+        command if command.is_daemon() => {
+            let mut builder = tokio::runtime::Builder::new_multi_thread();
+            builder.worker_threads(2);
+            builder
+        }
+        _ => tokio::runtime::Builder::new_current_thread(),
+    };
+    builder.enable_all().build()
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if !cli.command.is_daemon() {
+        cli.globals.log_to_stderr();
+    }
+    let ctx = Context::new(cli.globals)?;
+    commands::run(cli.command, &ctx).await
+}
+
+/// Help and version go to standard output and are no error; anything else is one, with kubectl's exit code.
+fn usage(error: &clap::Error) -> ExitCode {
+    match error.print() {
+        Ok(()) if !error.use_stderr() => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,174 @@
+//! The command line: global flags, the commands, and help that groups them as kubectl does.
+
+use std::{fmt::Write, path::PathBuf, time::Duration};
+
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::{commands, duration};
+
+/// skep runs containers on many machines.
+#[derive(Debug, Parser)]
+#[command(
+    name = "skep",
+    version,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+pub(crate) struct Cli {
+    /// Flags of every command.
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Flags of every command.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Globals {
+    /// The client's config file [default: ~/.skep/config]
+    #[arg(
+        long,
+        global = true,
+        env = "SKEP_CONFIG",
+        hide_env_values = true,
+        value_name = "FILE"
+    )]
+    pub(crate) config: Option<PathBuf>,
+    /// The context of the config file to use
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) context: Option<String>,
+    /// The namespace to work in
+    #[arg(short, long, global = true, value_name = "NAME")]
+    pub(crate) namespace: Option<String>,
+    /// The server to ask: unix:///PATH or http://HOST:PORT
+    #[arg(short, long, global = true, value_name = "ADDRESS")]
+    pub(crate) server: Option<String>,
+    /// How long to wait for one answer, such as 30s; 0 waits for ever
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration::parse, default_value = "0")]
+    pub(crate) request_timeout: Duration,
+    /// Say more on standard error; -v=2 more still
+    #[arg(short, long = "verbose", global = true, value_name = "LEVEL", num_args = 0..=1, require_equals = true,
+          default_missing_value = "1", default_value_t = 0, hide_default_value = true)]
+    pub(crate) verbosity: u8,
+    /// Plain text even on a terminal
+    #[arg(long, global = true)]
+    pub(crate) no_color: bool,
+}
+
+/// Every command; the first line of each is what help shows.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Show the kinds of the cluster
+    ApiResources(commands::api_resources::ApiResourcesArgs),
+    /// Show and change the client's config file
+    Config(commands::config::ConfigArgs),
+}
+
+/// Commands under the headings of help. A test holds it to [`Command`].
+const GROUPS: [(&str, &[&str]); 6] = [
+    ("Start", &["up"]),
+    ("Basic commands", &["create", "get", "explain", "edit", "delete"]),
+    (
+        "Deploy commands",
+        &["rollout", "scale", "set", "cordon", "uncordon"],
+    ),
+    ("Look inside", &["describe", "logs", "exec", "events", "wait"]),
+    (
+        "Advanced commands",
+        &["diff", "apply", "patch", "label", "annotate"],
+    ),
+    (
+        "Other commands",
+        &["api-resources", "completion", "config", "version"],
+    ),
+];
+
+impl Command {
+    /// True where the command runs the cluster itself instead of asking one.
+    pub(crate) fn is_daemon(&self) -> bool {
+        false
+    }
+}
+
+impl Cli {
+    /// The command line of this process.
+    ///
+    /// # Errors
+    /// What clap says of it; help and version count as errors that do not go to standard error.
+    pub(crate) fn from_args() -> Result<Self, clap::Error> {
+        let matches = Self::grouped().try_get_matches()?;
+        Self::from_arg_matches(&matches)
+    }
+
+    /// The clap command whose help lists commands by group.
+    pub(crate) fn grouped() -> clap::Command {
+        let command = Self::command();
+        let text = grouped_help(&command);
+        command
+            .help_template(
+                "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{options}{after-help}",
+            )
+            .before_help(text)
+            .after_help("Use `skep COMMAND --help` for more about a command.")
+    }
+}
+
+impl Globals {
+    /// Sends the program's own events to standard error, as far as `-v` asks for them.
+    pub(crate) fn log_to_stderr(&self) {
+        let level = match self.verbosity {
+            0 => return,
+            1 => tracing::Level::INFO,
+            2..=5 => tracing::Level::DEBUG,
+            _ => tracing::Level::TRACE,
+        };
+        tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_writer(std::io::stderr)
+            .init();
+    }
+}
+
+fn grouped_help(command: &clap::Command) -> String {
+    let mut text = String::new();
+    for (title, names) in GROUPS {
+        let present: Vec<_> = names
+            .iter()
+            .filter_map(|name| command.get_subcommands().find(|sub| sub.get_name() == *name))
+            .collect();
+        if present.is_empty() {
+            continue;
+        }
+        writeln!(text, "{title}:").expect("a string takes all text");
+        for sub in present {
+            let about = sub.get_about().map(ToString::to_string).unwrap_or_default();
+            writeln!(text, "  {:<14} {about}", sub.get_name()).expect("a string takes all text");
+        }
+        text.push('\n');
+    }
+    text.push_str("Options:");
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::grouped().debug_assert();
+    }
+
+    #[test]
+    fn every_command_is_under_one_heading_of_help() {
+        for sub in Cli::command().get_subcommands() {
+            let headings = GROUPS
+                .iter()
+                .filter(|(_, names)| names.contains(&sub.get_name()))
+                .count();
+            assert_eq!(headings, 1, "{} is under {headings} headings", sub.get_name());
+        }
+    }
+}

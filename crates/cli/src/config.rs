@@ -1,0 +1,219 @@
+//! The client's config file: which clusters there are and how to reach them, in the shape of a kubeconfig.
+
+use std::{
+    fs,
+    io::{self, Write},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context as _;
+use serde::{Deserialize, Serialize};
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", default)]
+pub(crate) struct Config {
+    /// `v1`.
+    #[serde(rename = "apiVersion")]
+    pub(crate) api_version: String,
+    /// `Config`.
+    pub(crate) kind: String,
+    /// Where clusters are.
+    pub(crate) clusters: Vec<NamedCluster>,
+    /// Who to be.
+    pub(crate) users: Vec<NamedUser>,
+    /// A cluster, a user and a namespace under one name.
+    pub(crate) contexts: Vec<NamedContext>,
+    /// The context used when none is named; may be empty.
+    pub(crate) current_context: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            api_version: "v1".to_owned(),
+            kind: "Config".to_owned(),
+            clusters: Vec::new(),
+            users: Vec::new(),
+            contexts: Vec::new(),
+            current_context: String::new(),
+        }
+    }
+}
+
+/// A cluster by name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct NamedCluster {
+    /// What contexts call it.
+    pub(crate) name: String,
+    /// Where it is.
+    #[serde(default)]
+    pub(crate) cluster: ClusterEntry,
+}
+
+/// Where a cluster is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ClusterEntry {
+    /// `unix:///PATH` or `http://HOST:PORT`.
+    #[serde(default)]
+    pub(crate) server: String,
+}
+
+/// A user by name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct NamedUser {
+    /// What contexts call it.
+    pub(crate) name: String,
+    /// How the user is known.
+    #[serde(default)]
+    pub(crate) user: UserEntry,
+}
+
+/// How a user is known to a server.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct UserEntry {
+    /// Bearer token; empty sends none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) token: String,
+}
+
+/// A context by name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct NamedContext {
+    /// What `--context` takes.
+    pub(crate) name: String,
+    /// What it stands for.
+    #[serde(default)]
+    pub(crate) context: ContextEntry,
+}
+
+/// A cluster, a user and a namespace.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ContextEntry {
+    /// Name of a cluster.
+    #[serde(default)]
+    pub(crate) cluster: String,
+    /// Name of a user; may be empty.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) user: String,
+    /// Namespace to work in; empty is `default`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) namespace: String,
+}
+
+impl Config {
+    /// The file that is used where none is named: `~/.skep/config`.
+    pub(crate) fn default_path() -> PathBuf {
+        let home = std::env::var_os("HOME").filter(|home| !home.is_empty());
+        home.map_or_else(|| PathBuf::from("/root"), PathBuf::from)
+            .join(".skep/config")
+    }
+
+    /// Reads a config file; `None` where there is none.
+    ///
+    /// # Errors
+    /// Where it cannot be read or is no config.
+    pub(crate) fn load(path: &Path) -> anyhow::Result<Option<Self>> {
+        let text = match fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
+        if text.trim().is_empty() {
+            return Ok(None);
+        }
+        let config: Self = serde_saphyr::from_str(&text)
+            .with_context(|| format!("{} is not a config file; move it away or mend it", path.display()))?;
+        Ok(Some(config))
+    }
+
+    /// Writes the file whole or not at all, readable by its owner only. Missing folders are made.
+    ///
+    /// # Errors
+    /// Where the folder or the file cannot be written.
+    pub(crate) fn save(&self, path: &Path) -> anyhow::Result<()> {
+        self.write(path)
+            .with_context(|| format!("cannot write {}", path.display()))
+    }
+
+    fn write(&self, path: &Path) -> anyhow::Result<()> {
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty())
+            .unwrap_or(Path::new("."));
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.as_file()
+            .set_permissions(fs::Permissions::from_mode(0o600))?;
+        file.write_all(serde_saphyr::to_string(self)?.as_bytes())?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    }
+
+    /// The context of this name.
+    pub(crate) fn context(&self, name: &str) -> Option<&ContextEntry> {
+        self.contexts
+            .iter()
+            .find(|named| named.name == name)
+            .map(|named| &named.context)
+    }
+
+    /// The cluster of this name.
+    pub(crate) fn cluster(&self, name: &str) -> Option<&ClusterEntry> {
+        self.clusters
+            .iter()
+            .find(|named| named.name == name)
+            .map(|named| &named.cluster)
+    }
+
+    /// The user of this name.
+    pub(crate) fn user(&self, name: &str) -> Option<&UserEntry> {
+        self.users
+            .iter()
+            .find(|named| named.name == name)
+            .map(|named| &named.user)
+    }
+
+    /// Adds or replaces cluster, user and context of one name. It becomes the current context where none was.
+    pub(crate) fn set_cluster(&mut self, name: &str, server: &str, token: &str) {
+        self.clusters.retain(|named| named.name != name);
+        self.users.retain(|named| named.name != name);
+        let cluster = ClusterEntry {
+            server: server.to_owned(),
+        };
+        self.clusters.push(NamedCluster {
+            name: name.to_owned(),
+            cluster,
+        });
+        let user = UserEntry {
+            token: token.to_owned(),
+        };
+        self.users.push(NamedUser {
+            name: name.to_owned(),
+            user,
+        });
+        let context = self.context_mut(name);
+        (context.cluster, context.user) = (name.to_owned(), name.to_owned());
+        if self.current_context.is_empty() {
+            name.clone_into(&mut self.current_context);
+        }
+    }
+
+    /// The context of this name, made where there is none.
+    pub(crate) fn context_mut(&mut self, name: &str) -> &mut ContextEntry {
+        let index = self
+            .contexts
+            .iter()
+            .position(|named| named.name == name)
+            .unwrap_or_else(|| {
+                self.contexts.push(NamedContext {
+                    name: name.to_owned(),
+                    context: ContextEntry::default(),
+                });
+                self.contexts.len() - 1
+            });
+        &mut self.contexts[index].context
+    }
+}

@@ -1,0 +1,125 @@
+//! How failures read on standard error, and the exit code they end with.
+
+use std::{error::Error as _, io, process::ExitCode};
+
+use tonic::{Code, Status};
+
+/// Failures of a command that goes on with the rest: each is printed as it happens.
+#[derive(Debug, Default)]
+pub(crate) struct Failures {
+    count: usize,
+}
+
+impl Failures {
+    /// Prints the failure and counts it.
+    pub(crate) fn add(&mut self, error: &anyhow::Error) {
+        self.count += 1;
+        report(error);
+    }
+
+    /// Counts the failure of a result and gives the value of any other.
+    pub(crate) fn keep<T>(&mut self, result: anyhow::Result<T>) -> Option<T> {
+        result.inspect_err(|error| self.add(error)).ok()
+    }
+
+    /// 0 where nothing failed, else 1.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        if self.count == 0 {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints what made a command fail and says the exit code. A reader of standard output who went away is no error.
+pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
+    let broken_pipe = error.chain().any(|cause| {
+        cause
+            .downcast_ref::<io::Error>()
+            .is_some_and(|io| io.kind() == io::ErrorKind::BrokenPipe)
+    });
+    if broken_pipe {
+        return ExitCode::SUCCESS;
+    }
+    report(error);
+    ExitCode::FAILURE
+}
+
+/// Prints an error as kubectl words it.
+pub(crate) fn report(error: &anyhow::Error) {
+    eprintln!("{}", describe(error));
+}
+
+/// `Error from server (NotFound): …` for what a server answered, else `error: …`.
+pub(crate) fn describe(error: &anyhow::Error) -> String {
+    match error.downcast_ref::<Status>() {
+        Some(status) => describe_status(status),
+        None => format!("error: {error:#}"),
+    }
+}
+
+/// The reason of a failed call in Kubernetes' words, such as `NotFound`.
+pub(crate) fn reason(status: &Status) -> String {
+    if let Some(detail) = skep_api::status::detail(status).filter(|detail| !detail.reason.is_empty()) {
+        return detail.reason;
+    }
+    match status.code() {
+        Code::NotFound => "NotFound",
+        Code::AlreadyExists => "AlreadyExists",
+        Code::Aborted => "Conflict",
+        Code::InvalidArgument => "Invalid",
+        Code::OutOfRange => "Expired",
+        Code::PermissionDenied => "Forbidden",
+        Code::Unauthenticated => "Unauthorized",
+        Code::FailedPrecondition => "BadRequest",
+        Code::ResourceExhausted => "TooManyRequests",
+        Code::DeadlineExceeded => "Timeout",
+        Code::Unavailable => "ServiceUnavailable",
+        Code::Unimplemented => "MethodNotAllowed",
+        _ => "InternalError",
+    }
+    .to_owned()
+}
+
+/// True where the object that was asked for is not there.
+pub(crate) fn is_not_found(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<Status>()
+        .is_some_and(|status| reason(status) == "NotFound")
+}
+
+fn describe_status(status: &Status) -> String {
+    if let Some(cause) = status.source() {
+        return format!(
+            "error: the connection to the server was lost: {}",
+            innermost(cause)
+        );
+    }
+    let detail = skep_api::status::detail(status).unwrap_or_default();
+    let mut text = format!("Error from server ({}): {}", reason(status), status.message());
+    // The message may well name the causes already; each is told once.
+    for cause in detail
+        .causes
+        .iter()
+        .filter(|cause| !status.message().contains(&cause.message))
+    {
+        text.push_str("\n  ");
+        if !cause.field.is_empty() {
+            text.push_str(&cause.field);
+            text.push_str(": ");
+        }
+        text.push_str(&cause.message);
+    }
+    text
+}
+
+/// The first cause of an error.
+pub(crate) fn innermost<'a>(
+    mut error: &'a (dyn std::error::Error + 'static),
+) -> &'a (dyn std::error::Error + 'static) {
+    while let Some(cause) = error.source() {
+        error = cause;
+    }
+    error
+}
