@@ -1,0 +1,293 @@
+//! What a pod is waiting for.
+
+use skep_api::{
+    Condition, ConditionStatus, Container, ContainerState, ContainerStateTerminated, ContainerStateWaiting,
+    ContainerStatus, Event, Kind, Node, NodeCondition, NodeConditionType, ObjectKey, Pod, Probe, Time,
+};
+use skep_state::State;
+
+use super::source;
+use crate::render::{
+    age::{age, human_duration},
+    describe::{container::question, lookup},
+};
+
+/// What keeps the pod from being ready, or from being gone; nothing where it is as it should be.
+pub(crate) fn waits(state: &State, pod: &Pod, now: Time) -> Vec<String> {
+    if pod.metadata.is_deleting() {
+        return vec![ending(pod, now)];
+    }
+    if pod.is_terminal() || pod.is_ready() {
+        return Vec::new();
+    }
+    if pod.spec.node_name.is_empty() {
+        return vec![placement(pod)];
+    }
+    if let Some(wait) = node(state, pod, now) {
+        return vec![wait];
+    }
+    let view = View {
+        pod,
+        events: lookup::events(state, Kind::Pod, &pod.metadata),
+        now,
+    };
+    if view.has_unstarted_container() {
+        let missing = source::missing(state, pod);
+        if !missing.is_empty() {
+            return missing;
+        }
+    }
+    view.init_container()
+        .map_or_else(|| view.containers(), |wait| vec![wait])
+}
+
+fn ending(pod: &Pod, now: Time) -> String {
+    if !pod.metadata.finalizers.is_empty() {
+        return format!(
+            "the finalizers {} to be removed",
+            pod.metadata.finalizers.join(", ")
+        );
+    }
+    let left = pod
+        .metadata
+        .deletion_timestamp
+        .map(|until| until.since(now))
+        .unwrap_or_default();
+    match left.as_secs() {
+        0 => "its containers to be killed: their grace period is over".to_owned(),
+        _ => format!(
+            "its containers to end: they are killed in {}",
+            human_duration(left)
+        ),
+    }
+}
+
+fn placement(pod: &Pod) -> String {
+    let scheduled = Condition::find(&pod.status.conditions, "PodScheduled");
+    match scheduled.filter(|condition| condition.status != ConditionStatus::True) {
+        Some(condition) if !condition.message.is_empty() => {
+            format!("a node to run on: {}", condition.message)
+        }
+        _ => "the scheduler to choose a node".to_owned(),
+    }
+}
+
+/// The pod's node, where it cannot do its part.
+fn node(state: &State, pod: &Pod, now: Time) -> Option<String> {
+    let name = &pod.spec.node_name;
+    let Some(node) = state.get::<Node>(&ObjectKey::cluster(name)) else {
+        return Some(format!("the node \"{name}\", which does not exist any more"));
+    };
+    let ready = NodeCondition::find(&node.status.conditions, NodeConditionType::Ready)?;
+    if ready.status == ConditionStatus::True {
+        return None;
+    }
+    let since = age(now, ready.last_transition_time);
+    let why = if ready.message.is_empty() {
+        &ready.reason
+    } else {
+        &ready.message
+    };
+    Some(format!(
+        "the node \"{name}\", which has not been ready for {since}: {why}"
+    ))
+}
+
+/// A pod on a node that can run it.
+struct View<'a> {
+    pod: &'a Pod,
+    events: Vec<&'a Event>,
+    now: Time,
+}
+
+impl View<'_> {
+    fn has_unstarted_container(&self) -> bool {
+        let status = &self.pod.status;
+        let statuses = status
+            .init_container_statuses
+            .iter()
+            .chain(&status.container_statuses);
+        let unstarted = |status: &ContainerStatus| {
+            status.state.running.is_none() && status.state.terminated.is_none() && status.restart_count == 0
+        };
+        status.container_statuses.is_empty() || statuses.into_iter().any(unstarted)
+    }
+
+    /// The first init container that has not succeeded, if there is one.
+    fn init_container(&self) -> Option<String> {
+        let containers = &self.pod.spec.init_containers;
+        if Condition::is_true(&self.pod.status.conditions, "Initialized") {
+            return None;
+        }
+        let statuses = &self.pod.status.init_container_statuses;
+        let succeeded =
+            |state: &ContainerState| state.terminated.as_ref().is_some_and(|end| end.exit_code == 0);
+        let (index, container) = containers.iter().enumerate().find(|(_, container)| {
+            !status_of(statuses, container).is_some_and(|status| succeeded(&status.state))
+        })?;
+        let title = format!(
+            "init container \"{}\" ({} of {})",
+            container.name,
+            index + 1,
+            containers.len()
+        );
+        let wait = match status_of(statuses, container) {
+            Some(status) => match &status.state {
+                ContainerState {
+                    running: Some(running),
+                    ..
+                } => {
+                    format!(
+                        "{title} to end: it has been running for {}",
+                        age(self.now, running.started_at)
+                    )
+                }
+                state => self.not_running(&title, container, status, state),
+            },
+            None => format!("{title} to be started"),
+        };
+        Some(wait)
+    }
+
+    fn containers(&self) -> Vec<String> {
+        let statuses = &self.pod.status.container_statuses;
+        let wait = |container| match status_of(statuses, container) {
+            None => Some(format!("container \"{}\" to be started", container.name)),
+            Some(status) if status.ready => None,
+            Some(status) => Some(self.container(container, status)),
+        };
+        self.pod.spec.containers.iter().filter_map(wait).collect()
+    }
+
+    fn container(&self, container: &Container, status: &ContainerStatus) -> String {
+        let title = format!("container \"{}\"", container.name);
+        if status.state.running.is_none() {
+            return self.not_running(&title, container, status, &status.state);
+        }
+        match (&container.startup_probe, &container.readiness_probe) {
+            (Some(probe), _) if status.started != Some(true) => {
+                self.probe("startup", "Startup", container, probe)
+            }
+            (_, Some(probe)) => self.probe("readiness", "Readiness", container, probe),
+            _ => format!("{title} to be reported ready"),
+        }
+    }
+
+    /// A container that is not started yet, or has ended.
+    fn not_running(
+        &self,
+        title: &str,
+        container: &Container,
+        status: &ContainerStatus,
+        state: &ContainerState,
+    ) -> String {
+        if let Some(end) = &state.terminated {
+            return format!("{title} to be started again: {}", self.end(end));
+        }
+        let ContainerStateWaiting { reason, message } = state.waiting.clone().unwrap_or_default();
+        match reason.as_str() {
+            "CrashLoopBackOff" => {
+                let end = status
+                    .last_state
+                    .terminated
+                    .as_ref()
+                    .map(|end| self.end(end))
+                    .unwrap_or_default();
+                format!("{title} to be started again: {}", joined([message, end]))
+            }
+            "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "InvalidImageName" => {
+                let said = self.last_event(container, |event| event.reason == "Failed");
+                let said = said.map(|event| event.message.trim().to_owned());
+                let said = said.filter(|said| !said.contains(message.as_str()) || message.is_empty());
+                let image = &container.image;
+                format!(
+                    "the image \"{image}\" of {title}: {}",
+                    joined([message, said.unwrap_or_default()])
+                )
+            }
+            "" | "ContainerCreating" | "PodInitializing" if message.is_empty() => {
+                format!("{title} to be started")
+            }
+            _ => format!("{title}: {}", joined([reason, message])),
+        }
+    }
+
+    /// `its last run ended 5s ago with exit code 1 (Error): no such file`.
+    fn end(&self, end: &ContainerStateTerminated) -> String {
+        let ago = end
+            .finished_at
+            .map(|at| format!(" {} ago", age(self.now, Some(at))))
+            .unwrap_or_default();
+        let reason = if end.reason.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", end.reason)
+        };
+        let words = end
+            .message
+            .trim()
+            .lines()
+            .last()
+            .map(|line| format!(": {line}"))
+            .unwrap_or_default();
+        format!(
+            "its last run ended{ago} with exit code {}{reason}{words}",
+            end.exit_code
+        )
+    }
+
+    /// A probe that has not succeeded, with what it was answered last.
+    fn probe(&self, name: &str, title: &str, container: &Container, probe: &Probe) -> String {
+        let asked = format!(
+            "the {name} probe of container \"{}\" ({}) to succeed",
+            container.name,
+            question(probe)
+        );
+        let failure = |event: &Event| event.reason == "Unhealthy" && event.message.starts_with(title);
+        match self.last_event(container, failure) {
+            Some(event) => {
+                let times = if event.count > 1 {
+                    format!(", {} times so far", event.count)
+                } else {
+                    String::new()
+                };
+                format!(
+                    "{asked}; {} ago{times}: {}",
+                    age(self.now, event.last_timestamp),
+                    event.message.trim()
+                )
+            }
+            None => format!("{asked}; it has not failed yet"),
+        }
+    }
+
+    /// The newest event about the container that passes; events that name no container count for each.
+    fn last_event(&self, container: &Container, pass: impl Fn(&Event) -> bool) -> Option<&Event> {
+        let about = |event: &Event| {
+            let path = &event.involved_object.field_path;
+            path.is_empty() || path.ends_with(&format!("{{{}}}", container.name))
+        };
+        self.events
+            .iter()
+            .rev()
+            .copied()
+            .find(|event| about(event) && pass(event))
+    }
+}
+
+fn status_of<'a>(statuses: &'a [ContainerStatus], container: &Container) -> Option<&'a ContainerStatus> {
+    statuses.iter().find(|status| status.name == container.name)
+}
+
+fn joined<const N: usize>(parts: [String; N]) -> String {
+    let parts: Vec<_> = parts
+        .into_iter()
+        .map(|part| part.trim().to_owned())
+        .filter(|part| !part.is_empty())
+        .collect();
+    if parts.is_empty() {
+        "no reason is known yet".to_owned()
+    } else {
+        parts.join("; ")
+    }
+}
