@@ -1,0 +1,123 @@
+//! How the cluster is set up, as far as controllers care.
+
+use std::{fmt, net::Ipv4Addr, str::FromStr, time::Duration};
+
+/// How the cluster is set up, as far as controllers care.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The addresses of all pods; each node gets a block of it. `10.244.0.0/16` where not stated.
+    pub cluster_cidr: Ipv4Block,
+    /// The prefix length of a node's block; 24 where not stated.
+    pub node_cidr_prefix: u8,
+    /// How long a node may be silent before it counts as lost; 40 s where not stated.
+    pub node_lease: Duration,
+    /// How long pods that say nothing about it stay on a node that is not ready or lost; 30 s where not stated.
+    pub default_toleration: Duration,
+    /// How many ended pods are kept; 1000 where not stated.
+    pub terminated_pods_max: usize,
+    /// How long events are kept; 1 h where not stated.
+    pub event_ttl: Duration,
+    /// How many events are kept; 10,000 where not stated.
+    pub events_max: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            cluster_cidr: Ipv4Block {
+                address: Ipv4Addr::new(10, 244, 0, 0),
+                prefix: 16,
+            },
+            node_cidr_prefix: 24,
+            node_lease: Duration::from_secs(40),
+            default_toleration: Duration::from_secs(30),
+            terminated_pods_max: 1000,
+            event_ttl: Duration::from_secs(60 * 60),
+            events_max: 10_000,
+        }
+    }
+}
+
+/// A block of IPv4 addresses, such as `10.244.0.0/16`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ipv4Block {
+    /// Its first address.
+    address: Ipv4Addr,
+    /// How many leading bits its addresses share, at most 32.
+    prefix: u8,
+}
+
+/// Why a text is not a block of addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseBlockError(String);
+
+impl fmt::Display for ParseBlockError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "`{}` is not a block of IPv4 addresses such as 10.244.0.0/16",
+            self.0
+        )
+    }
+}
+
+impl std::error::Error for ParseBlockError {}
+
+impl Ipv4Block {
+    /// How many blocks of that prefix length it is made of; 0 where they are larger than it.
+    pub fn blocks(&self, prefix: u8) -> u64 {
+        if prefix < self.prefix || prefix > 32 {
+            0
+        } else {
+            1 << (prefix - self.prefix)
+        }
+    }
+
+    /// The block of that prefix length at that place, of [`Ipv4Block::blocks`].
+    pub fn block(&self, prefix: u8, index: u64) -> Option<Self> {
+        if index >= self.blocks(prefix) {
+            return None;
+        }
+        let offset = index.checked_shl(u32::from(32 - prefix))?;
+        let address = u32::try_from(u64::from(self.address.to_bits()) + offset).ok()?;
+        Some(Self {
+            address: Ipv4Addr::from_bits(address),
+            prefix,
+        })
+    }
+
+    /// True where an address is in both.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        let mask = mask(self.prefix.min(other.prefix));
+        self.address.to_bits() & mask == other.address.to_bits() & mask
+    }
+}
+
+fn mask(prefix: u8) -> u32 {
+    u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0)
+}
+
+impl FromStr for Ipv4Block {
+    type Err = ParseBlockError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let error = || ParseBlockError(text.to_owned());
+        let (address, prefix) = text.split_once('/').ok_or_else(error)?;
+        let address: Ipv4Addr = address.parse().map_err(|_| error())?;
+        let prefix = prefix
+            .parse()
+            .ok()
+            .filter(|prefix| *prefix <= 32)
+            .ok_or_else(error)?;
+        if address.to_bits() & !mask(prefix) != 0 {
+            return Err(error());
+        }
+        Ok(Self { address, prefix })
+    }
+}
+
+impl fmt::Display for Ipv4Block {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
