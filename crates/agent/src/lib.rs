@@ -7,6 +7,8 @@
 mod config;
 mod error;
 pub mod runtime;
+pub mod spec;
+pub mod volumes;
 
 pub use config::{AgentConfig, ImageGcThresholds, PressureThresholds, ServerAddress, host_name};
 pub use error::AgentError;

@@ -1,0 +1,141 @@
+//! The Docker engine, 20.10 and later, through its API.
+
+mod client;
+mod convert;
+mod create;
+mod error;
+mod events;
+mod exec;
+mod holder_image;
+mod images;
+mod lifecycle;
+mod logs;
+mod network;
+
+use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use tokio::sync::OnceCell;
+
+use super::{
+    Container, ContainerEvent, ContainerId, ContainerSpec, Credentials, EngineInfo, Exec, ExecSpec,
+    ImageInfo, LogOptions, Network, Output, Runtime, RuntimeError,
+};
+pub use holder_image::{HOLDER_COMMAND, HOLDER_IMAGE};
+
+/// A Docker engine. It need not be there yet: each call says [`RuntimeError::Unavailable`] until it is.
+pub struct Docker {
+    host: String,
+    client: OnceCell<bollard::Docker>,
+    root: OnceCell<PathBuf>,
+}
+
+impl Docker {
+    /// Where engines listen unless told otherwise.
+    pub const DEFAULT_HOST: &'static str = "unix:///var/run/docker.sock";
+
+    /// The engine at a host such as `unix:///var/run/docker.sock`, `/var/run/docker.sock` or `tcp://10.0.0.1:2375`.
+    /// Nothing is asked of it yet.
+    pub fn new(host: &str) -> Self {
+        let host = if host.starts_with('/') {
+            format!("unix://{host}")
+        } else {
+            host.to_owned()
+        };
+        Self {
+            host,
+            client: OnceCell::new(),
+            root: OnceCell::new(),
+        }
+    }
+}
+
+impl Default for Docker {
+    fn default() -> Self {
+        Self::new(Self::DEFAULT_HOST)
+    }
+}
+
+#[async_trait]
+impl Runtime for Docker {
+    async fn info(&self) -> Result<EngineInfo, RuntimeError> {
+        let version = self
+            .client()
+            .await?
+            .version()
+            .await
+            .map_err(error::from)?
+            .version
+            .unwrap_or_default();
+        let root = self.root.get_or_try_init(|| self.root_dir()).await?.clone();
+        Ok(EngineInfo { version, root })
+    }
+
+    async fn ensure_network(&self, network: &Network) -> Result<(), RuntimeError> {
+        network::ensure(self.client().await?, network).await
+    }
+
+    async fn pull(&self, image: &str, credentials: Option<&Credentials>) -> Result<(), RuntimeError> {
+        images::pull(self.client().await?, image, credentials).await
+    }
+
+    async fn image(&self, image: &str) -> Result<Option<ImageInfo>, RuntimeError> {
+        images::find(self.client().await?, image).await
+    }
+
+    async fn images(&self) -> Result<Vec<ImageInfo>, RuntimeError> {
+        images::list(self.client().await?).await
+    }
+
+    async fn remove_image(&self, id: &str) -> Result<(), RuntimeError> {
+        images::remove(self.client().await?, id).await
+    }
+
+    async fn ensure_holder_image(&self) -> Result<(), RuntimeError> {
+        holder_image::ensure(self.client().await?).await
+    }
+
+    async fn create(&self, spec: &ContainerSpec) -> Result<ContainerId, RuntimeError> {
+        create::create(self.client().await?, spec).await
+    }
+
+    async fn start(&self, id: &str) -> Result<(), RuntimeError> {
+        lifecycle::start(self.client().await?, id).await
+    }
+
+    async fn stop(&self, id: &str, grace: Duration) -> Result<(), RuntimeError> {
+        lifecycle::stop(self.client().await?, id, grace).await
+    }
+
+    async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
+        lifecycle::remove(self.client().await?, id).await
+    }
+
+    async fn container(&self, id: &str) -> Result<Option<Container>, RuntimeError> {
+        lifecycle::find(self.client().await?, id).await
+    }
+
+    async fn containers(&self, labels: &BTreeMap<String, String>) -> Result<Vec<Container>, RuntimeError> {
+        lifecycle::list(self.client().await?, labels).await
+    }
+
+    async fn events(
+        &self,
+        labels: &BTreeMap<String, String>,
+    ) -> Result<BoxStream<'static, ContainerEvent>, RuntimeError> {
+        events::watch(self.client().await?, labels).await
+    }
+
+    async fn logs(
+        &self,
+        id: &str,
+        options: &LogOptions,
+    ) -> Result<BoxStream<'static, Result<Output, RuntimeError>>, RuntimeError> {
+        logs::read(self.client().await?, id, options).await
+    }
+
+    async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<Exec, RuntimeError> {
+        exec::exec(self.client().await?, id, spec).await
+    }
+}
