@@ -1,0 +1,251 @@
+//! The durable log of entries and votes.
+
+mod codec;
+
+use std::{
+    io,
+    ops::{Bound, RangeBounds},
+    path::Path,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use futures::{Stream, stream};
+use openraft::{
+    LogState, OptionalSend, RaftLogReader,
+    entry::RaftEntry,
+    storage::{IOFlushed, RaftLogStorage},
+};
+use raft_log::{Callback, RaftLog, api::raft_log_writer::RaftLogWriter};
+use tokio::sync::{Notify, oneshot};
+
+use crate::raft::{LogEntry, LogId, Types, Vote};
+use codec::{LogIdRecord, PayloadRecord, VoteRecord};
+
+/// A file of the log is closed at this size. The entries of the open file are held in memory.
+const FILE_BYTES_MAX: usize = 2 * 1024 * 1024;
+const CACHE_BYTES_MAX: usize = 1024 * 1024;
+const READ_BUFFER_BYTES: usize = 256 * 1024;
+
+/// The log; clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    file: Arc<Mutex<Option<RaftLog<LogTypes>>>>,
+    growth: Arc<Growth>,
+}
+
+/// How much was logged since the last snapshot.
+#[derive(Debug, Default)]
+pub(crate) struct Growth {
+    pub(crate) entries: AtomicU64,
+    pub(crate) bytes: AtomicU64,
+    /// Rings with every append.
+    pub(crate) grown: Notify,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct LogTypes;
+
+impl raft_log::Types for LogTypes {
+    type LogId = LogIdRecord;
+    type LogPayload = PayloadRecord;
+    type Vote = VoteRecord;
+    type Callback = Done;
+    type UserData = ();
+
+    fn log_index(log_id: &LogIdRecord) -> u64 {
+        log_id.0.index
+    }
+
+    fn payload_size(payload: &PayloadRecord) -> u64 {
+        payload.len() as u64
+    }
+}
+
+/// Who is told once a write is durable.
+enum Done {
+    Consensus(IOFlushed<Types>),
+    Caller(oneshot::Sender<io::Result<()>>),
+}
+
+impl Callback for Done {
+    fn send(self, result: io::Result<()>) {
+        match self {
+            Self::Consensus(callback) => callback.io_completed(result),
+            Self::Caller(sender) => drop(sender.send(result)),
+        }
+    }
+}
+
+impl Log {
+    /// Opens the log in a folder that exists. A torn end is cut off: it was never acknowledged.
+    pub(crate) fn open(dir: &Path) -> io::Result<Self> {
+        let mut config = raft_log::Config::new(dir.display());
+        config.wal.read_buffer_size = Some(READ_BUFFER_BYTES);
+        config.wal.chunk_max_size = Some(FILE_BYTES_MAX);
+        config.wal.flush_batch_wait = Some(Duration::ZERO);
+        config.log_cache_capacity = Some(CACHE_BYTES_MAX);
+        let file = RaftLog::open(Arc::new(config))?;
+        Ok(Self {
+            file: Arc::new(Mutex::new(Some(file))),
+            growth: Arc::default(),
+        })
+    }
+
+    /// Writes what is left and lets go of the files; every later use fails.
+    pub(crate) fn close(&self) {
+        let file = self.file.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(file);
+    }
+
+    pub(crate) fn growth(&self) -> &Growth {
+        &self.growth
+    }
+
+    pub(crate) fn bytes_on_disk(&self) -> u64 {
+        self.with(|file| Ok(file.on_disk_size())).unwrap_or(0)
+    }
+
+    /// The last entry that is no longer in the log.
+    pub(crate) fn purged(&self) -> Option<LogId> {
+        self.with(|file| Ok(file.log_state().purged().map(|id| id.0)))
+            .ok()
+            .flatten()
+    }
+
+    /// The last entry that was ever in the log.
+    pub(crate) fn last(&self) -> Option<LogId> {
+        self.with(|file| Ok(file.log_state().last().map(|id| id.0)))
+            .ok()
+            .flatten()
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut RaftLog<LogTypes>) -> io::Result<T>) -> io::Result<T> {
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        work(
+            file.as_mut()
+                .ok_or_else(|| io::Error::other("the log is closed"))?,
+        )
+    }
+
+    fn read(&self, from: u64, to: u64) -> io::Result<Vec<LogEntry>> {
+        self.with(|file| {
+            file.read(from, to)
+                .map(|read| read.map(|(id, payload)| LogEntry::new(id.0, payload.0)))
+                .collect()
+        })
+    }
+
+    /// Does some work on the log and waits until it is durable.
+    async fn durably<T>(&self, work: impl FnOnce(&mut RaftLog<LogTypes>) -> io::Result<T>) -> io::Result<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.with(|file| {
+            work(file)?;
+            file.flush(true, Some(Done::Caller(sender)))
+        })?;
+        receiver
+            .await
+            .map_err(|_| io::Error::other("the log has stopped"))?
+    }
+}
+
+impl RaftLogReader<Types> for Log {
+    async fn try_get_log_entries<R: RangeBounds<u64> + Clone + std::fmt::Debug + OptionalSend>(
+        &mut self,
+        range: R,
+    ) -> io::Result<Vec<LogEntry>> {
+        let (from, to) = ends(&range);
+        self.read(from, to)
+    }
+
+    async fn entries_stream<R: RangeBounds<u64> + Clone + std::fmt::Debug + OptionalSend>(
+        &mut self,
+        range: R,
+    ) -> impl Stream<Item = io::Result<LogEntry>> + OptionalSend {
+        let (from, to) = ends(&range);
+        let log = self.clone();
+        // One at a time: after a restart the range is the whole log.
+        stream::iter(
+            (from..to).flat_map(move |index| match log.read(index, index + 1) {
+                Ok(entries) => entries.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error)],
+            }),
+        )
+    }
+
+    async fn read_vote(&mut self) -> io::Result<Option<Vote>> {
+        self.with(|file| Ok(file.log_state().vote().map(|vote| vote.0)))
+    }
+}
+
+impl RaftLogStorage<Types> for Log {
+    type LogReader = Self;
+
+    async fn get_log_state(&mut self) -> io::Result<LogState<Types>> {
+        self.with(|file| {
+            let state = file.log_state();
+            let (purged, last) = (state.purged().map(|id| id.0), state.last().map(|id| id.0));
+            Ok(LogState {
+                last_purged_log_id: purged,
+                last_log_id: last.or(purged),
+            })
+        })
+    }
+
+    async fn get_log_reader(&mut self) -> Self {
+        self.clone()
+    }
+
+    async fn save_vote(&mut self, vote: &Vote) -> io::Result<()> {
+        let vote = VoteRecord(*vote);
+        self.durably(|file| file.save_vote(vote)).await
+    }
+
+    async fn append<I>(&mut self, entries: I, callback: IOFlushed<Types>) -> io::Result<()>
+    where
+        I: IntoIterator<Item = LogEntry> + OptionalSend,
+        I::IntoIter: OptionalSend,
+    {
+        let (mut count, mut bytes) = (0, 0);
+        let records = entries.into_iter().map(|entry| {
+            let (id, payload) = (LogIdRecord(entry.log_id()), PayloadRecord(entry.payload));
+            count += 1;
+            bytes += payload.len() as u64;
+            (id, payload)
+        });
+        self.with(|file| {
+            file.append(records)?;
+            file.flush(true, Some(Done::Consensus(callback)))
+        })?;
+        self.growth.entries.fetch_add(count, Relaxed);
+        self.growth.bytes.fetch_add(bytes, Relaxed);
+        self.growth.grown.notify_one();
+        Ok(())
+    }
+
+    async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
+        let next = last.map_or(0, |id| id.index + 1);
+        self.durably(|file| file.truncate(next)).await
+    }
+
+    async fn purge(&mut self, upto: LogId) -> io::Result<()> {
+        self.durably(|file| file.purge(LogIdRecord(upto))).await
+    }
+}
+
+fn ends(range: &impl RangeBounds<u64>) -> (u64, u64) {
+    let from = match range.start_bound() {
+        Bound::Included(from) => *from,
+        Bound::Excluded(before) => before.saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let to = match range.end_bound() {
+        Bound::Included(last) => last.saturating_add(1),
+        Bound::Excluded(to) => *to,
+        Bound::Unbounded => u64::MAX,
+    };
+    (from, to)
+}

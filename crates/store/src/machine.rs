@@ -1,0 +1,177 @@
+//! The state that the log drives.
+
+use std::{
+    io,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use futures::{Stream, TryStreamExt};
+use openraft::{
+    EntryPayload, OptionalSend, RaftSnapshotBuilder, Snapshot,
+    entry::RaftEntry,
+    storage::{EntryResponder, RaftStateMachine},
+    type_config::alias::SnapshotOf,
+};
+use skep_state::{Outcome, State};
+use tokio::sync::watch;
+
+use crate::{
+    raft::{Command, LogId, Membership, SnapshotMeta, Types},
+    snapshot::{SnapshotFile, Snapshots},
+};
+
+/// The state as readers see it.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    state: RwLock<State>,
+    revision: watch::Sender<u64>,
+}
+
+impl Shared {
+    pub(crate) fn new(state: State) -> Self {
+        let revision = watch::Sender::new(state.revision());
+        Self {
+            state: RwLock::new(state),
+            revision,
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn revisions(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let (result, revision) = {
+            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            (change(&mut state), state.revision())
+        };
+        self.revision
+            .send_if_modified(|seen| std::mem::replace(seen, revision) != revision);
+        result
+    }
+}
+
+/// Applies entries, one after the other; the only writer of [`Shared`].
+pub(crate) struct Machine {
+    shared: Arc<Shared>,
+    snapshots: Arc<Snapshots>,
+    applied: Option<LogId>,
+    membership: Membership,
+}
+
+impl Machine {
+    /// `meta` says what `shared` already has.
+    pub(crate) fn new(shared: Arc<Shared>, snapshots: Arc<Snapshots>, meta: SnapshotMeta) -> Self {
+        Self {
+            shared,
+            snapshots,
+            applied: meta.last_log_id,
+            membership: meta.last_membership,
+        }
+    }
+
+    fn apply_command(&self, command: &Command) -> io::Result<Vec<Outcome>> {
+        let entry = command
+            .take_entry()
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
+        Ok(self.shared.change(|state| state.apply(&entry)))
+    }
+}
+
+impl RaftStateMachine<Types> for Machine {
+    type SnapshotData = SnapshotFile;
+    type SnapshotBuilder = Builder;
+
+    async fn applied_state(&mut self) -> io::Result<(Option<LogId>, Membership)> {
+        Ok((self.applied, self.membership.clone()))
+    }
+
+    async fn apply<S>(&mut self, mut entries: S) -> io::Result<()>
+    where
+        S: Stream<Item = io::Result<EntryResponder<Types>>> + Unpin + OptionalSend,
+    {
+        while let Some((entry, responder)) = entries.try_next().await? {
+            let id = entry.log_id();
+            let outcomes = match entry.payload {
+                EntryPayload::Blank => Vec::new(),
+                EntryPayload::Normal(command) => self.apply_command(&command)?,
+                EntryPayload::Membership(membership) => {
+                    self.membership = Membership::new(Some(id), membership);
+                    Vec::new()
+                }
+            };
+            self.applied = Some(id);
+            if let Some(responder) = responder {
+                responder.send(outcomes);
+            }
+        }
+        Ok(())
+    }
+
+    async fn get_snapshot_builder(&mut self) -> Builder {
+        let meta = SnapshotMeta {
+            last_log_id: self.applied,
+            last_membership: self.membership.clone(),
+        };
+        Builder {
+            snapshots: self.snapshots.clone(),
+            state: self.shared.state(),
+            meta,
+        }
+    }
+
+    async fn install_snapshot(&mut self, meta: &SnapshotMeta, received: SnapshotFile) -> io::Result<()> {
+        let (snapshots, wanted) = (self.snapshots.clone(), meta.clone());
+        let state = tokio::task::spawn_blocking(move || snapshots.install(&wanted, &received))
+            .await
+            .map_err(io::Error::other)??;
+        self.shared.change(|present| *present = state);
+        self.applied = meta.last_log_id;
+        self.membership = meta.last_membership.clone();
+        Ok(())
+    }
+
+    async fn get_current_snapshot(&mut self) -> io::Result<Option<SnapshotOf<Types, SnapshotFile>>> {
+        Ok(self
+            .snapshots
+            .newest()
+            .map(|(meta, snapshot)| Snapshot { meta, snapshot }))
+    }
+}
+
+/// Writes a snapshot of the state as it was when the builder was made.
+pub(crate) struct Builder {
+    snapshots: Arc<Snapshots>,
+    state: State,
+    meta: SnapshotMeta,
+}
+
+impl RaftSnapshotBuilder<Types> for Builder {
+    type SnapshotData = SnapshotFile;
+
+    /// An error here would stop the store, and a full disk is no reason for that: where no snapshot can be written, the
+    /// newest one there is stands in, which tells consensus that nothing is new.
+    async fn build_snapshot(&mut self) -> io::Result<SnapshotOf<Types, SnapshotFile>> {
+        let (snapshots, state, meta) = (self.snapshots.clone(), self.state.clone(), self.meta.clone());
+        let taken = tokio::task::spawn_blocking(move || snapshots.take(&meta, &state))
+            .await
+            .map_err(io::Error::other)?;
+        Ok(match (taken, self.snapshots.newest()) {
+            (Ok(info), _) => Snapshot {
+                meta: self.meta.clone(),
+                snapshot: SnapshotFile { path: info.path },
+            },
+            (Err(_), Some((meta, snapshot))) => Snapshot { meta, snapshot },
+            (Err(_), None) => Snapshot {
+                meta: SnapshotMeta::default(),
+                snapshot: SnapshotFile {
+                    path: Default::default(),
+                },
+            },
+        })
+    }
+}

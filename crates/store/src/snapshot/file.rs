@@ -1,0 +1,117 @@
+//! One snapshot: what it covers, then the records of the state.
+
+use std::{
+    fs::File,
+    io::{self, BufReader, BufWriter, Read, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+use skep_state::{Restore, State};
+
+use super::frames::{FrameReader, FrameWriter, damaged};
+use crate::{folder, raft::SnapshotMeta, space};
+
+/// No record is longer than this; a longer one is damage that the checksums missed.
+const RECORD_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+/// A snapshot on disk, as it is handed to consensus.
+#[derive(Clone, Debug)]
+pub(crate) struct SnapshotFile {
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Head {
+    meta: SnapshotMeta,
+}
+
+/// Writes a snapshot to `path`, whole or not at all; how many bytes it has.
+///
+/// Gives up with `StorageFull` once fewer than `reserve` bytes are free: the log needs them more.
+pub(super) fn write(path: &Path, meta: &SnapshotMeta, state: &State, reserve: u64) -> io::Result<u64> {
+    let mut bytes = 0;
+    folder::write_file(path, |file| {
+        let out = Careful {
+            file,
+            dir: path.parent().unwrap_or(Path::new(".")),
+            reserve,
+        };
+        let mut frames = FrameWriter::new(BufWriter::with_capacity(64 * 1024, out))?;
+        write_record(&mut frames, &serde_json::to_vec(&Head { meta: meta.clone() })?)?;
+        for record in state.records() {
+            write_record(&mut frames, &record)?;
+        }
+        bytes = frames.finish()?;
+        Ok(())
+    })?;
+    Ok(bytes)
+}
+
+/// Reads a snapshot, checking all of it.
+pub(super) fn read(path: &Path) -> io::Result<(SnapshotMeta, State)> {
+    let file = BufReader::with_capacity(64 * 1024, File::open(path)?);
+    let mut frames = FrameReader::new(file)?;
+    let head = read_record(&mut frames)?.ok_or_else(|| damaged("it is empty"))?;
+    let head: Head = serde_json::from_slice(&head)?;
+    let mut restore = Restore::default();
+    while let Some(record) = read_record(&mut frames)? {
+        restore.push(&record).map_err(invalid)?;
+    }
+    frames.finish()?;
+    Ok((head.meta, restore.finish().map_err(invalid)?))
+}
+
+fn write_record(out: &mut impl Write, record: &[u8]) -> io::Result<()> {
+    let len = u32::try_from(record.len()).map_err(io::Error::other)?;
+    out.write_all(&len.to_be_bytes())?;
+    out.write_all(record)
+}
+
+/// `None` at the end.
+fn read_record(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+    let mut len = [0; 4];
+    if input.read(&mut len[..1])? == 0 {
+        return Ok(None);
+    }
+    input.read_exact(&mut len[1..])?;
+    let len = u32::from_be_bytes(len) as usize;
+    if len > RECORD_BYTES_MAX {
+        return Err(damaged("the length of a record is damaged"));
+    }
+    let mut record = vec![0; len];
+    input.read_exact(&mut record)?;
+    Ok(Some(record))
+}
+
+fn invalid(error: skep_state::RestoreError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
+}
+
+/// Writes to a file as long as enough space stays free.
+struct Careful<'a> {
+    file: &'a mut File,
+    dir: &'a Path,
+    reserve: u64,
+}
+
+impl Write for Careful<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let needed = self.reserve + bytes.len() as u64;
+        match space::free_bytes(self.dir) {
+            Some(free) if free < needed => Err(io::Error::new(
+                io::ErrorKind::StorageFull,
+                format!(
+                    "{free} bytes are free and {} are kept in reserve: free some space",
+                    self.reserve
+                ),
+            )),
+            _ => self.file.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}

@@ -1,0 +1,200 @@
+//! Snapshots of the state: written whole or not at all, checksummed, the last two kept.
+
+mod file;
+mod frames;
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use skep_state::State;
+use tokio::sync::watch;
+
+use crate::{
+    OpenError, SnapshotError,
+    folder::{io_at, sync_dir},
+    raft::{LogId, SnapshotMeta},
+};
+pub(crate) use file::SnapshotFile;
+
+const KEPT: usize = 2;
+const EXTENSION: &str = "snapshot";
+
+/// A snapshot that was taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SnapshotInfo {
+    /// The file.
+    pub path: PathBuf,
+    /// The revision of the state in it.
+    pub revision: u64,
+    /// The file's size.
+    pub bytes: u64,
+}
+
+/// What came of the last attempt to take a snapshot.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Attempt {
+    pub(crate) number: u64,
+    pub(crate) result: Option<Result<SnapshotInfo, SnapshotError>>,
+}
+
+/// The folder of snapshots.
+#[derive(Debug)]
+pub(crate) struct Snapshots {
+    dir: PathBuf,
+    /// Bytes that a snapshot leaves free.
+    reserve: u64,
+    newest: Mutex<Option<SnapshotMeta>>,
+    attempts: watch::Sender<Attempt>,
+}
+
+impl Snapshots {
+    /// Opens the folder and reads the newest snapshot in it.
+    pub(crate) fn open(
+        dir: PathBuf,
+        reserve: u64,
+    ) -> Result<(Self, Option<(SnapshotMeta, State)>), OpenError> {
+        remove_unfinished(&dir).map_err(io_at(&dir))?;
+        let paths = list(&dir).map_err(io_at(&dir))?;
+        let loaded = paths.last().map(|path| load(path)).transpose()?;
+        let newest = Mutex::new(loaded.as_ref().map(|(meta, _)| meta.clone()));
+        let attempts = watch::Sender::new(Attempt::default());
+        Ok((
+            Self {
+                dir,
+                reserve,
+                newest,
+                attempts,
+            },
+            loaded,
+        ))
+    }
+
+    /// Takes a snapshot. Blocks; the outcome goes to [`Snapshots::attempts`] as well.
+    pub(crate) fn take(&self, meta: &SnapshotMeta, state: &State) -> Result<SnapshotInfo, SnapshotError> {
+        let path = self.path_of(meta);
+        let result = file::write(&path, meta, state, self.reserve)
+            .map(|bytes| SnapshotInfo {
+                path,
+                revision: state.revision(),
+                bytes,
+            })
+            .map_err(|error| SnapshotError::Write(error.to_string()));
+        match &result {
+            Ok(info) => {
+                self.set_newest(meta);
+                tracing::info!(path = %info.path.display(), revision = info.revision, bytes = info.bytes, "snapshot taken");
+            }
+            Err(error) => tracing::warn!(%error, "no snapshot was taken; the log keeps everything"),
+        }
+        self.attempts.send_modify(|attempt| {
+            attempt.number += 1;
+            attempt.result = Some(result.clone());
+        });
+        result
+    }
+
+    /// Takes over a snapshot from elsewhere. Blocks.
+    pub(crate) fn install(&self, meta: &SnapshotMeta, received: &SnapshotFile) -> io::Result<State> {
+        let (_, state) = file::read(&received.path)?;
+        let path = self.path_of(meta);
+        if path != received.path {
+            fs::File::open(&received.path)?.sync_all()?;
+            fs::rename(&received.path, &path)?;
+            sync_dir(&self.dir)?;
+        }
+        self.set_newest(meta);
+        Ok(state)
+    }
+
+    /// The newest snapshot.
+    pub(crate) fn newest(&self) -> Option<(SnapshotMeta, SnapshotFile)> {
+        let meta = self
+            .newest
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()?;
+        let path = self.path_of(&meta);
+        Some((meta, SnapshotFile { path }))
+    }
+
+    /// The last entry in the oldest snapshot that is kept: no log before it is needed, even if the newest is lost.
+    pub(crate) fn oldest_kept(&self) -> Option<u64> {
+        let paths = list(&self.dir).ok()?;
+        paths.len().checked_sub(KEPT).and_then(|at| index_of(&paths[at]))
+    }
+
+    pub(crate) fn attempts(&self) -> watch::Receiver<Attempt> {
+        self.attempts.subscribe()
+    }
+
+    fn set_newest(&self, meta: &SnapshotMeta) {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(meta.clone());
+        if let Err(error) = self.prune() {
+            tracing::warn!(%error, "old snapshots could not be removed");
+        }
+    }
+
+    fn prune(&self) -> io::Result<()> {
+        let paths = list(&self.dir)?;
+        for path in &paths[..paths.len().saturating_sub(KEPT)] {
+            fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+
+    fn path_of(&self, meta: &SnapshotMeta) -> PathBuf {
+        let id: Option<LogId> = meta.last_log_id;
+        let (index, term) = id.map_or((0, 0), |id| (id.index, id.leader_id.term));
+        self.dir.join(format!("{index:020}-{term:010}.{EXTENSION}"))
+    }
+}
+
+fn load(path: &Path) -> Result<(SnapshotMeta, State), OpenError> {
+    file::read(path).map_err(|source| match source.kind() {
+        io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => OpenError::Snapshot {
+            path: path.to_owned(),
+            why: describe(&source),
+        },
+        _ => OpenError::Io {
+            path: path.to_owned(),
+            source,
+        },
+    })
+}
+
+fn describe(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => "its end is missing".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+/// The snapshots, oldest first.
+fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == EXTENSION) && index_of(&path).is_some() {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn index_of(path: &Path) -> Option<u64> {
+    path.file_stem()?.to_str()?.split('-').next()?.parse().ok()
+}
+
+fn remove_unfinished(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "tmp") {
+            fs::remove_file(path)?;
+        }
+    }
+    Ok(())
+}
