@@ -3,7 +3,10 @@
 //! An object is one document (`apiVersion`, `kind`, `metadata`, `spec`, `status`) everywhere: in YAML, over gRPC as
 //! `google.protobuf.Struct`, and on the log. [`Object`] is the closed set of kinds; [`Resource`] is what they share.
 
+pub mod admit;
 pub mod convert;
+pub mod default;
+mod errors;
 mod field_error;
 mod field_selector;
 mod int_or_string;
@@ -14,10 +17,13 @@ pub mod labels;
 mod meta;
 pub mod names;
 mod object;
+mod path;
 mod quantity;
+pub mod schema;
 mod selector;
 pub mod status;
 mod time;
+pub mod validate;
 
 /// Generated gRPC messages, clients and servers of the package `skep.v1`.
 #[expect(

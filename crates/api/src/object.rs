@@ -165,6 +165,11 @@ impl Object {
         Self::body_from_value(kind, value).map_err(|source| DecodeError::Field { kind, source })
     }
 
+    /// Reads a document's fields other than `apiVersion` and `kind`, none of which is `null`.
+    pub(crate) fn from_body(kind: Kind, body: Value) -> Result<Self, serde_json::Error> {
+        Self::body_from_value(kind, body)
+    }
+
     /// The kind that a document says it is of.
     ///
     /// # Errors

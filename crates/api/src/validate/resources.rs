@@ -1,0 +1,83 @@
+//! Requests and limits.
+
+use crate::{ResourceList, ResourceRequirements, errors::Errors, names, path::Path};
+
+/// Resources that skep knows by itself.
+const STANDARD: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
+
+/// Checks what a container needs and may use.
+pub(super) fn requirements(resources: &ResourceRequirements, path: &Path<'_>, errors: &mut Errors) {
+    let (requests, limits) = (path.field("requests"), path.field("limits"));
+    list(&resources.requests, &requests, errors);
+    list(&resources.limits, &limits, errors);
+    for (name, request) in &resources.requests {
+        match resources.limits.get(name) {
+            Some(limit) if is_extended(name) && limit != request => {
+                errors.invalid(
+                    &requests.key(name),
+                    format!("{request} must equal the limit of {limit}"),
+                );
+            }
+            Some(limit) if request > limit => {
+                errors.invalid(
+                    &requests.key(name),
+                    format!("{request} is more than the limit of {limit}"),
+                );
+            }
+            None if is_extended(name) => {
+                errors.required(
+                    &limits.key(name),
+                    "is missing; an extended resource needs a limit equal to its request",
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+fn list(amounts: &ResourceList, path: &Path<'_>, errors: &mut Errors) {
+    for (name, amount) in amounts {
+        let path = path.key(name);
+        if let Some(problem) = resource_name(name) {
+            errors.invalid(&path, problem);
+        }
+        if amount.is_negative() {
+            errors.invalid(&path, format!("{amount} is below 0"));
+        } else if is_extended(name) && amount.millis() % 1000 != 0 {
+            errors.invalid(
+                &path,
+                format!("{amount} is not a whole number; extended resources are counted in wholes"),
+            );
+        }
+    }
+}
+
+/// Checks what a node has: any name, nothing below nothing.
+pub(super) fn amounts(amounts: &ResourceList, path: &Path<'_>, errors: &mut Errors) {
+    for (name, amount) in amounts {
+        if amount.is_negative() {
+            errors.invalid(&path.key(name), format!("{amount} is below 0"));
+        }
+    }
+}
+
+/// `example.com/gpu`: counted, and named by whoever brings it.
+fn is_extended(name: &str) -> bool {
+    name.contains('/')
+}
+
+fn resource_name(name: &str) -> Option<String> {
+    if STANDARD.contains(&name) {
+        return None;
+    }
+    if name.starts_with("hugepages-") {
+        return Some("is not implemented by skep".to_owned());
+    }
+    if !is_extended(name) {
+        let known = STANDARD.join(", ");
+        return Some(format!(
+            "is not a resource: write one of {known}, or a name such as example.com/gpu"
+        ));
+    }
+    names::qualified_name(name).map(|problem| format!("`{name}` {problem}"))
+}
