@@ -5,13 +5,9 @@ use std::fmt;
 use anyhow::{anyhow, bail};
 use clap::Args;
 use serde_json::Value;
-use skep_api::{
-    Kind,
-    convert::value_from_struct,
-    proto::{ListRequest, ObjectRef},
-};
+use skep_api::{Kind, proto::ObjectRef};
 
-use crate::context::Context;
+use crate::{context::Context, errors::Failures, manifests::FileArgs, reads::Listing};
 
 /// Objects as the command line names them; flatten it into a command's arguments.
 #[derive(Args, Clone, Debug, Default)]
@@ -19,6 +15,9 @@ pub(crate) struct Selection {
     /// TYPE NAME..., TYPE/NAME... or TYPE1,TYPE2 with -l or --all
     #[arg(value_name = "RESOURCE")]
     pub(crate) words: Vec<String>,
+    /// The objects that documents describe.
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
     /// The labels to select by, such as app=web,tier!=db
     #[arg(short = 'l', long, value_name = "LABELS")]
     pub(crate) selector: Option<String>,
@@ -113,10 +112,12 @@ impl Selection {
         namespace: &str,
         field_selector: &str,
     ) -> anyhow::Result<Vec<ResourceId>> {
-        let queries = parse_words(&self.words)?;
+        if !self.files.is_empty() {
+            return self.of_files(ctx);
+        }
         let selects = self.all || self.selector.is_some() || !field_selector.is_empty();
         let mut ids = Vec::new();
-        for query in queries {
+        for query in parse_words(&self.words)? {
             match (query.names.is_empty(), selects) {
                 (true, false) => bail!("resource(s) were provided, but no name was specified"),
                 (false, true) => bail!("name cannot be provided when a selector or --all is specified"),
@@ -129,9 +130,14 @@ impl Selection {
                     );
                 }
                 (true, true) => {
-                    let selector = self.selector.as_deref().unwrap_or_default();
+                    let listing = Listing {
+                        label_selector: self.selector.clone().unwrap_or_default(),
+                        field_selector: field_selector.to_owned(),
+                        ..Listing::new(query.kind, namespace)
+                    };
                     ids.extend(
-                        list(ctx, query.kind, namespace, selector, field_selector)
+                        listing
+                            .objects(ctx)
                             .await?
                             .iter()
                             .filter_map(ResourceId::of_document),
@@ -141,32 +147,18 @@ impl Selection {
         }
         Ok(ids)
     }
-}
 
-/// Objects of one kind as the server lists them; `namespace` empty is all of them.
-///
-/// # Errors
-/// Where the server cannot be asked or refuses a selector.
-pub(crate) async fn list(
-    ctx: &Context,
-    kind: Kind,
-    namespace: &str,
-    label_selector: &str,
-    field_selector: &str,
-) -> anyhow::Result<Vec<Value>> {
-    let request = ListRequest {
-        kind: kind.as_str().to_owned(),
-        namespace: if kind.namespaced() {
-            namespace.to_owned()
-        } else {
-            String::new()
-        },
-        label_selector: label_selector.to_owned(),
-        field_selector: field_selector.to_owned(),
-        ..ListRequest::default()
-    };
-    let answer = ctx.client().await?.list(request).await?.into_inner();
-    Ok(answer.items.into_iter().map(value_from_struct).collect())
+    fn of_files(&self, ctx: &Context) -> anyhow::Result<Vec<ResourceId>> {
+        if !self.words.is_empty() || self.selector.is_some() || self.all {
+            bail!("when files are given with -f, no resources are named by type, selector or --all");
+        }
+        let mut failures = Failures::default();
+        let documents = self.files.load(ctx, &mut failures);
+        if failures.any() {
+            bail!("not all files could be read");
+        }
+        Ok(documents.into_iter().map(|document| document.id).collect())
+    }
 }
 
 /// The kind a person means.

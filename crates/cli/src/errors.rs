@@ -22,6 +22,11 @@ impl Failures {
         result.inspect_err(|error| self.add(error)).ok()
     }
 
+    /// True where something failed.
+    pub(crate) fn any(&self) -> bool {
+        self.count > 0
+    }
+
     /// 0 where nothing failed, else 1.
     pub(crate) fn exit_code(&self) -> ExitCode {
         if self.count == 0 {

@@ -7,7 +7,10 @@ mod config;
 mod context;
 mod duration;
 mod errors;
+mod manifests;
 mod output;
+mod reads;
+mod writes;
 
 use std::process::ExitCode;
 

@@ -1,10 +1,18 @@
 //! What commands print: plain aligned tables, documents, and the formats of `-o`.
 
+mod columns;
 mod format;
+mod json;
+mod jsonpath;
 mod table;
+mod yaml;
 
+pub(crate) use columns::CustomColumns;
 pub(crate) use format::{OutputArgs, OutputFormat};
+pub(crate) use json::json;
+pub(crate) use jsonpath::JsonPath;
 pub(crate) use table::Table;
+pub(crate) use yaml::yaml;
 
 use std::io::Write;
 

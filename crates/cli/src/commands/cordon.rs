@@ -1,0 +1,82 @@
+//! `skep cordon` and `skep uncordon`: whether a node takes new pods.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Args;
+use serde_json::json;
+use skep_api::Kind;
+
+use super::live;
+use crate::{
+    args::{self, ResourceId},
+    context::Context,
+    errors::Failures,
+    output,
+};
+
+/// What `skep cordon` and `skep uncordon` take.
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  skep cordon node-1
+  skep uncordon -l rack=7
+
+Pods that run on a cordoned node go on running; new ones are placed elsewhere.")]
+pub(crate) struct CordonArgs {
+    /// Names of nodes
+    #[arg(value_name = "NODE")]
+    nodes: Vec<String>,
+    /// The labels to select nodes by
+    #[arg(short = 'l', long, value_name = "LABELS")]
+    selector: Option<String>,
+}
+
+/// Keeps new pods away from nodes.
+///
+/// # Errors
+/// Where no node is named or the server cannot be asked; failures with single nodes are printed.
+pub(crate) async fn run(args: CordonArgs, ctx: &Context) -> anyhow::Result<ExitCode> {
+    set(&args, ctx, true).await
+}
+
+/// Lets nodes take new pods again.
+///
+/// # Errors
+/// As [`run`].
+pub(crate) async fn run_uncordon(args: CordonArgs, ctx: &Context) -> anyhow::Result<ExitCode> {
+    set(&args, ctx, false).await
+}
+
+async fn set(args: &CordonArgs, ctx: &Context, cordoned: bool) -> anyhow::Result<ExitCode> {
+    let done = if cordoned { "cordoned" } else { "uncordoned" };
+    let wish = if cordoned { json!(true) } else { json!(null) };
+    let mut failures = Failures::default();
+    for id in nodes(args, ctx).await? {
+        let patch = json!({ "spec": { "unschedulable": wish } });
+        if let Some(changed) = failures.keep(live::merge(ctx, &id, "", patch).await) {
+            output::write(&format!("{id} {}{done}\n", if changed { "" } else { "already " }))?;
+        }
+    }
+    Ok(failures.exit_code())
+}
+
+async fn nodes(args: &CordonArgs, ctx: &Context) -> anyhow::Result<Vec<ResourceId>> {
+    match (&args.selector, args.nodes.is_empty()) {
+        (Some(_), false) => bail!("cannot specify both a node name and a --selector option"),
+        (None, true) => bail!("name the node, or select nodes with -l"),
+        (Some(selector), true) => {
+            let found = args::list(ctx, Kind::Node, "", selector, "").await?;
+            Ok(found.iter().filter_map(ResourceId::of_document).collect())
+        }
+        (None, false) => args.nodes.iter().map(|node| node_id(node)).collect(),
+    }
+}
+
+/// `a` or `node/a`.
+fn node_id(word: &str) -> anyhow::Result<ResourceId> {
+    match args::parse_target(word, Kind::Node)? {
+        (Kind::Node, name) => Ok(ResourceId::new(Kind::Node, "", name)),
+        (kind, _) => bail!("a {} cannot be cordoned, only nodes can", kind.singular()),
+    }
+}
