@@ -94,7 +94,7 @@ fn owners(meta: &ObjectMeta, path: &Path<'_>, errors: &mut Errors) {
         ] {
             required(value, &path.field(field), errors);
         }
-        if !uids.insert(&owner.uid) {
+        if !owner.uid.is_empty() && !uids.insert(&owner.uid) {
             errors.duplicate(&path.field("uid"), &owner.uid);
         }
     }

@@ -1,6 +1,6 @@
 //! Requests and limits.
 
-use crate::{ResourceList, ResourceRequirements, errors::Errors, names, path::Path};
+use crate::{Quantity, ResourceList, ResourceRequirements, errors::Errors, names, path::Path};
 
 /// Resources that skep knows by itself.
 const STANDARD: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
@@ -8,8 +8,10 @@ const STANDARD: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
 /// Checks what a container needs and may use.
 pub(super) fn requirements(resources: &ResourceRequirements, path: &Path<'_>, errors: &mut Errors) {
     let (requests, limits) = (path.field("requests"), path.field("limits"));
-    list(&resources.requests, &requests, errors);
-    list(&resources.limits, &limits, errors);
+    // Requests that repeat the limit were most likely taken from it: one message is enough.
+    let own = |(name, request): &(&String, &Quantity)| resources.limits.get(*name) != Some(*request);
+    list(resources.requests.iter().filter(own), &requests, errors);
+    list(resources.limits.iter(), &limits, errors);
     for (name, request) in &resources.requests {
         match resources.limits.get(name) {
             Some(limit) if is_extended(name) && limit != request => {
@@ -35,7 +37,7 @@ pub(super) fn requirements(resources: &ResourceRequirements, path: &Path<'_>, er
     }
 }
 
-fn list(amounts: &ResourceList, path: &Path<'_>, errors: &mut Errors) {
+fn list<'a>(amounts: impl Iterator<Item = (&'a String, &'a Quantity)>, path: &Path<'_>, errors: &mut Errors) {
     for (name, amount) in amounts {
         let path = path.key(name);
         if let Some(problem) = resource_name(name) {
