@@ -86,6 +86,20 @@ impl Ipv4Block {
         })
     }
 
+    /// The places of those of its blocks that share an address with another block.
+    pub fn places(&self, prefix: u8, other: &Self) -> std::ops::Range<u64> {
+        if !self.overlaps(other) || self.blocks(prefix) == 0 {
+            return 0..0;
+        }
+        if other.prefix <= self.prefix {
+            return 0..self.blocks(prefix);
+        }
+        let offset = u64::from(other.address.to_bits() - self.address.to_bits());
+        let size = 1_u64 << (32 - other.prefix);
+        let block = 32 - u32::from(prefix);
+        (offset >> block)..(((offset + size - 1) >> block) + 1)
+    }
+
     /// True where an address is in both.
     pub fn overlaps(&self, other: &Self) -> bool {
         let mask = mask(self.prefix.min(other.prefix));

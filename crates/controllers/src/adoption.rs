@@ -1,0 +1,149 @@
+//! Adoption: pods and replica sets without owner go to the one that selects them; those it no longer selects are released.
+
+use skep_api::{Deployment, Kind, LabelSelector, Object, ObjectKey, ObjectMeta, OwnerReference, ReplicaSet};
+use skep_state::{Change, State, StateEvent};
+
+use crate::{Context, Controller, Reconciled};
+
+/// Gives pods and replica sets to the owner that selects them. Its keys are uids.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct AdoptionController;
+
+impl Controller for AdoptionController {
+    fn name(&self) -> &'static str {
+        "adoption-controller"
+    }
+
+    fn wakes(&self, state: &State, event: &StateEvent) -> Vec<ObjectKey> {
+        let Some(after) = event.after.as_deref() else {
+            return Vec::new();
+        };
+        let mut keys = Vec::new();
+        if owner_kind(event.kind).is_some()
+            && event.before.as_deref().is_none_or(|old| tied(old) != tied(after))
+        {
+            keys.push(ObjectKey::cluster(&after.meta().uid));
+        }
+        if event.before.is_none()
+            && let Some((dependents, selector)) = selects(after)
+        {
+            let objects = state.objects(dependents, Some(&event.key.namespace));
+            let orphans = objects
+                .map(|object| object.meta())
+                .filter(|meta| is_orphan(meta, selector));
+            keys.extend(orphans.map(|meta| ObjectKey::cluster(&meta.uid)));
+        }
+        keys
+    }
+
+    fn all(&self, state: &State) -> Vec<ObjectKey> {
+        let kinds = [Kind::Pod, Kind::ReplicaSet].into_iter();
+        let objects = kinds.flat_map(|kind| state.objects(kind, None));
+        objects
+            .map(|object| ObjectKey::cluster(&object.meta().uid))
+            .collect()
+    }
+
+    fn reconcile(&self, ctx: &Context<'_>, key: &ObjectKey) -> Reconciled {
+        let mut result = Reconciled::default();
+        let Some(object) = ctx.state.by_uid(&key.name) else {
+            return result;
+        };
+        let Some(owner_kind) = owner_kind(object.kind()) else {
+            return result;
+        };
+        let meta = object.meta();
+        if meta.is_deleting() {
+            return result;
+        }
+        let references = match meta.controller() {
+            None => adopted(ctx.state, owner_kind, object),
+            Some(owner) if owner.kind == owner_kind.as_str() => released(ctx.state, meta, owner),
+            Some(_) => None,
+        };
+        if let Some(references) = references {
+            let mut object = Object::clone(object);
+            object.meta_mut().owner_references = references;
+            result.changes.push(Change::update(object));
+        }
+        result
+    }
+}
+
+/// The kind of owner that selects objects of this kind.
+fn owner_kind(kind: Kind) -> Option<Kind> {
+    match kind {
+        Kind::Pod => Some(Kind::ReplicaSet),
+        Kind::ReplicaSet => Some(Kind::Deployment),
+        _ => None,
+    }
+}
+
+/// What an owner selects, and of which kind.
+fn selects(owner: &Object) -> Option<(Kind, &LabelSelector)> {
+    match owner {
+        Object::ReplicaSet(ReplicaSet { spec, .. }) => Some((Kind::Pod, &spec.selector)),
+        Object::Deployment(Deployment { spec, .. }) => Some((Kind::ReplicaSet, &spec.selector)),
+        _ => None,
+    }
+}
+
+/// What decides whose an object is.
+fn tied(object: &Object) -> impl PartialEq + use<'_> {
+    let meta = object.meta();
+    (&meta.labels, &meta.owner_references, meta.is_deleting())
+}
+
+fn is_orphan(meta: &ObjectMeta, selector: &LabelSelector) -> bool {
+    meta.controller().is_none()
+        && !meta.is_deleting()
+        && !selector.is_empty()
+        && selector.matches(&meta.labels)
+}
+
+/// The references with the oldest owner that selects the orphan; `None` where there is none.
+fn adopted(state: &State, owner_kind: Kind, orphan: &Object) -> Option<Vec<OwnerReference>> {
+    if matches!(orphan, Object::Pod(pod) if pod.is_terminal()) {
+        return None;
+    }
+    let meta = orphan.meta();
+    let owner = state
+        .objects(owner_kind, Some(&meta.namespace))
+        .filter(|owner| !owner.meta().is_deleting())
+        .filter(|owner| selects(owner).is_some_and(|(_, selector)| is_orphan(meta, selector)))
+        .min_by_key(|owner| (owner.meta().creation_timestamp, &owner.meta().name))?;
+    let mut references = meta.owner_references.clone();
+    references.retain(|reference| reference.uid != owner.meta().uid);
+    references.push(OwnerReference::controller_of(owner_kind, owner.meta()));
+    Some(references)
+}
+
+/// The references without the owner that no longer selects the object; `None` where it still does, or is gone or going.
+fn released(state: &State, meta: &ObjectMeta, owner: &OwnerReference) -> Option<Vec<OwnerReference>> {
+    let object = state.by_uid(&owner.uid)?;
+    let (_, selector) = selects(object)?;
+    if selector.matches(&meta.labels) || object.meta().is_deleting() {
+        return None;
+    }
+    let others = meta
+        .owner_references
+        .iter()
+        .filter(|reference| reference.uid != owner.uid);
+    Some(others.cloned().collect())
+}
+
+/// Who waits for an object without owner that now has one, is going or gone: they may go on.
+pub(crate) fn waiting_for(
+    state: &State,
+    event: &StateEvent,
+    waiting: impl Fn(&State, &str) -> Vec<ObjectKey>,
+) -> Vec<ObjectKey> {
+    let orphan = |object: &Object| object.meta().controller().is_none() && !object.meta().is_deleting();
+    let was = event.before.as_deref().is_some_and(orphan);
+    let is = event.after.as_deref().is_some_and(orphan);
+    if was && !is {
+        waiting(state, &event.key.namespace)
+    } else {
+        Vec::new()
+    }
+}

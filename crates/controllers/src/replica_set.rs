@@ -1,0 +1,262 @@
+//! Replica sets: as many pods as there should be.
+
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use skep_api::{
+    Condition, Kind, LabelSelector, Namespace, ObjectKey, ObjectMeta, OwnerReference, Pod, PodPhase,
+    ReplicaSet, ReplicaSetStatus, Resource, Time,
+};
+use skep_state::{Change, DeleteOptions, State, StateEvent};
+
+use crate::{
+    Context, Controller, EventNote, Reconciled,
+    hash::{fnv, word},
+    pods::{counts_differently, dependents, is_active, owners_of_kind, versions},
+};
+
+const NAME: &str = "replicaset-controller";
+
+/// How many pods are created or deleted in one pass; the rest follows in the next.
+const PODS_PER_PASS_MAX: usize = 500;
+
+/// How many names an event lists.
+const NAMES_PER_EVENT_MAX: usize = 5;
+
+const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
+
+/// Keeps each replica set's number of pods.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ReplicaSetController;
+
+impl Controller for ReplicaSetController {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn wakes(&self, state: &State, event: &StateEvent) -> Vec<ObjectKey> {
+        if let Some((before, after)) = versions::<Pod>(event) {
+            if !counts_differently(before, after) {
+                return Vec::new();
+            }
+            let (old, new) = (before.map(Resource::meta), after.map(Resource::meta));
+            let mut keys = owners_of_kind(Kind::ReplicaSet, old, new);
+            keys.extend(crate::adoption::waiting_for(state, event, sets_waiting));
+            return keys;
+        }
+        if event.kind == Kind::ReplicaSet && event.after.is_some() {
+            return vec![(*event.key).clone()];
+        }
+        Vec::new()
+    }
+
+    fn all(&self, state: &State) -> Vec<ObjectKey> {
+        state.list::<ReplicaSet>(None).map(Resource::key).collect()
+    }
+
+    fn reconcile(&self, ctx: &Context<'_>, key: &ObjectKey) -> Reconciled {
+        let mut result = Reconciled::default();
+        let Some(set) = ctx.state.get::<ReplicaSet>(key) else {
+            return result;
+        };
+        let pods: Vec<&Pod> = dependents::<Pod>(ctx.state, &set.metadata.uid)
+            .filter(|pod| is_active(pod) && set.spec.selector.matches(&pod.metadata.labels))
+            .collect();
+        let wanted = usize::try_from(set.spec.replicas).unwrap_or(0);
+        if !set.metadata.is_deleting() && !waits_for_adoption(ctx.state, set) {
+            if pods.len() < wanted {
+                create(ctx, set, wanted - pods.len(), &mut result);
+            } else if pods.len() > wanted {
+                delete(ctx, set, &pods, pods.len() - wanted, &mut result);
+            }
+        }
+        let available_at = |pod: &&Pod| pod.available_at(set.spec.min_ready_seconds);
+        for time in pods
+            .iter()
+            .filter_map(available_at)
+            .filter(|time| *time > ctx.now)
+        {
+            result.again_at(ctx.now, time);
+        }
+        let status = status(set, &pods, ctx.now);
+        if status != set.status {
+            result.changes.push(Change::update_status(ReplicaSet {
+                status,
+                ..set.clone()
+            }));
+        }
+        result
+    }
+}
+
+/// A new replica set first takes over the pods without owner that it selects.
+fn waits_for_adoption(state: &State, set: &ReplicaSet) -> bool {
+    set.status.observed_generation == 0
+        && state
+            .list::<Pod>(Some(&set.metadata.namespace))
+            .any(|pod| adoptable(&set.spec.selector, pod))
+}
+
+/// The replica sets of a namespace that may wait to take a pod over.
+fn sets_waiting(state: &State, namespace: &str) -> Vec<ObjectKey> {
+    let sets = state.list::<ReplicaSet>(Some(namespace));
+    sets.filter(|set| set.status.observed_generation == 0)
+        .map(Resource::key)
+        .collect()
+}
+
+fn adoptable(selector: &LabelSelector, pod: &Pod) -> bool {
+    is_active(pod) && pod.metadata.controller().is_none() && selector.matches(&pod.metadata.labels)
+}
+
+fn create(ctx: &Context<'_>, set: &ReplicaSet, missing: usize, result: &mut Reconciled) {
+    let namespace = ctx
+        .state
+        .get::<Namespace>(&ObjectKey::cluster(&set.metadata.namespace));
+    if namespace.is_none_or(|namespace| namespace.metadata.is_deleting()) {
+        return;
+    }
+    let names = fresh_names(ctx.state, set, missing.min(PODS_PER_PASS_MAX));
+    result.events.push(EventNote::normal(
+        set,
+        NAME,
+        "SuccessfulCreate",
+        told("Created", &names),
+    ));
+    for name in names {
+        result.changes.push(Change::create(new_pod(set, name)));
+    }
+}
+
+/// Names that look random and are made from what is: the same state gives the same names.
+fn fresh_names(state: &State, set: &ReplicaSet, count: usize) -> Vec<String> {
+    let mut names = Vec::with_capacity(count);
+    let mut attempt: u64 = 0;
+    while names.len() < count {
+        let revision = state.revision().to_le_bytes();
+        let hash = fnv(&[set.metadata.uid.as_bytes(), &revision, &attempt.to_le_bytes()]);
+        attempt += 1;
+        let name = format!("{}-{}", set.metadata.name, word(hash, 5));
+        let taken = state
+            .object(Kind::Pod, &ObjectKey::new(&set.metadata.namespace, &name))
+            .is_some();
+        if !taken && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn new_pod(set: &ReplicaSet, name: String) -> Pod {
+    let template = &set.spec.template;
+    let metadata = ObjectMeta {
+        name,
+        generate_name: format!("{}-", set.metadata.name),
+        namespace: set.metadata.namespace.clone(),
+        labels: template.metadata.labels.clone(),
+        annotations: template.metadata.annotations.clone(),
+        finalizers: template.metadata.finalizers.clone(),
+        owner_references: vec![OwnerReference::controller_of(Kind::ReplicaSet, &set.metadata)],
+        ..ObjectMeta::default()
+    };
+    Pod {
+        metadata,
+        spec: template.spec.clone(),
+        ..Pod::default()
+    }
+}
+
+fn delete(ctx: &Context<'_>, set: &ReplicaSet, pods: &[&Pod], surplus: usize, result: &mut Reconciled) {
+    let doubled = related_pods_by_node(ctx.state, set);
+    let mut ranked = pods.to_vec();
+    ranked.sort_by_cached_key(|pod| rank(pod, doubled.get(&pod.spec.node_name).copied().unwrap_or(0)));
+    ranked.truncate(surplus.min(PODS_PER_PASS_MAX));
+    let names: Vec<String> = ranked.iter().map(|pod| pod.metadata.name.clone()).collect();
+    result.events.push(EventNote::normal(
+        set,
+        NAME,
+        "SuccessfulDelete",
+        told("Deleted", &names),
+    ));
+    for pod in ranked {
+        if let Some(object) = ctx.state.object(Kind::Pod, &pod.key()) {
+            result
+                .changes
+                .push(Change::delete(object, DeleteOptions::default()));
+        }
+    }
+}
+
+/// How many active pods each node has of this set and its siblings under the same owner.
+fn related_pods_by_node(state: &State, set: &ReplicaSet) -> BTreeMap<String, usize> {
+    let siblings: Vec<&ReplicaSet> = match set.metadata.controller() {
+        Some(owner) => dependents::<ReplicaSet>(state, &owner.uid).collect(),
+        None => vec![set],
+    };
+    let mut by_node = BTreeMap::new();
+    for sibling in siblings {
+        for pod in dependents::<Pod>(state, &sibling.metadata.uid).filter(|pod| is_active(pod)) {
+            *by_node.entry(pod.spec.node_name.clone()).or_insert(0) += 1;
+        }
+    }
+    by_node
+}
+
+/// The smallest goes first, in Kubernetes' order: unplaced before placed, pending before running, not ready before ready, cheap
+/// before dear, crowded nodes first, then the one ready for less time, restarted more often, younger.
+fn rank(pod: &Pod, doubled: usize) -> impl Ord + use<> {
+    let phase = match pod.status.phase {
+        PodPhase::Pending => 0,
+        PodPhase::Unknown => 1,
+        _ => 2,
+    };
+    let cost = pod
+        .metadata
+        .annotations
+        .get(DELETION_COST)
+        .and_then(|cost| cost.parse::<i32>().ok());
+    let restarts = pod
+        .status
+        .container_statuses
+        .iter()
+        .map(|status| status.restart_count)
+        .max();
+    (
+        (!pod.spec.node_name.is_empty(), phase, pod.is_ready()),
+        cost.unwrap_or(0),
+        Reverse(doubled),
+        Reverse(pod.available_at(0)),
+        Reverse(restarts.unwrap_or(0)),
+        Reverse(pod.metadata.creation_timestamp),
+        pod.metadata.name.clone(),
+    )
+}
+
+fn told(done: &str, names: &[String]) -> String {
+    let listed = names[..names.len().min(NAMES_PER_EVENT_MAX)].join(", ");
+    match names.len() {
+        1 => format!("{done} pod: {listed}"),
+        count if count <= NAMES_PER_EVENT_MAX => format!("{done} {count} pods: {listed}"),
+        count => format!(
+            "{done} {count} pods: {listed} and {} more",
+            count - NAMES_PER_EVENT_MAX
+        ),
+    }
+}
+
+fn status(set: &ReplicaSet, pods: &[&Pod], now: Time) -> ReplicaSetStatus {
+    let count = |holds: &dyn Fn(&Pod) -> bool| {
+        i32::try_from(pods.iter().filter(|pod| holds(pod)).count()).unwrap_or(i32::MAX)
+    };
+    let template = LabelSelector {
+        match_labels: set.spec.template.metadata.labels.clone(),
+        ..LabelSelector::default()
+    };
+    ReplicaSetStatus {
+        replicas: count(&|_| true),
+        fully_labeled_replicas: count(&|pod| template.matches(&pod.metadata.labels)),
+        ready_replicas: count(&Pod::is_ready),
+        available_replicas: count(&|pod| pod.is_available(set.spec.min_ready_seconds, now)),
+        observed_generation: set.metadata.generation,
+        conditions: Vec::<Condition>::clone(&set.status.conditions),
+    }
+}
