@@ -24,6 +24,7 @@ mod selector;
 pub mod status;
 mod time;
 pub mod validate;
+pub mod yaml;
 
 /// Generated gRPC messages, clients and servers of the package `skep.v1`.
 #[expect(
