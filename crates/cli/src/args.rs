@@ -36,7 +36,7 @@ pub(crate) struct Query {
 }
 
 /// One object of the cluster; shown as `deployment.apps/web`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ResourceId {
     /// Its kind.
     pub(crate) kind: Kind,
@@ -115,7 +115,7 @@ impl Selection {
         if !self.files.is_empty() {
             return self.of_files(ctx);
         }
-        let selects = self.all || self.selector.is_some() || !field_selector.is_empty();
+        let selects = self.selects() || !field_selector.is_empty();
         let mut ids = Vec::new();
         for query in parse_words(&self.words)? {
             match (query.names.is_empty(), selects) {
@@ -148,8 +148,13 @@ impl Selection {
         Ok(ids)
     }
 
+    /// True where objects are selected and not named.
+    pub(crate) fn selects(&self) -> bool {
+        self.all || self.selector.is_some()
+    }
+
     fn of_files(&self, ctx: &Context) -> anyhow::Result<Vec<ResourceId>> {
-        if !self.words.is_empty() || self.selector.is_some() || self.all {
+        if !self.words.is_empty() || self.selects() {
             bail!("when files are given with -f, no resources are named by type, selector or --all");
         }
         let mut failures = Failures::default();

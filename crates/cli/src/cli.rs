@@ -60,10 +60,31 @@ pub(crate) struct Globals {
 /// Every command; the first line of each is what help shows.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Set and take away annotations of objects
+    Annotate(commands::label::LabelArgs),
+    /// Make objects as files describe them
+    Apply(commands::apply::ApplyArgs),
     /// Show the kinds of the cluster
+    #[command(name = "api-resources")]
     ApiResources(commands::api_resources::ApiResourcesArgs),
     /// Show and change the client's config file
     Config(commands::config::ConfigArgs),
+    /// Create an object from a file or from flags
+    Create(commands::create::CreateArgs),
+    /// Delete objects by file, name or selector
+    Delete(commands::delete::DeleteArgs),
+    /// Show what apply would change
+    Diff(commands::diff::DiffArgs),
+    /// Change an object in an editor
+    Edit(commands::edit::EditArgs),
+    /// Say what the fields of a kind are for
+    Explain(commands::explain::ExplainArgs),
+    /// Show objects
+    Get(Box<commands::get::GetArgs>),
+    /// Set and take away labels of objects
+    Label(commands::label::LabelArgs),
+    /// Change fields of an object
+    Patch(commands::patch::PatchArgs),
 }
 
 /// Commands under the headings of help. A test holds it to [`Command`].

@@ -4,6 +4,24 @@ use std::{error::Error as _, io, process::ExitCode};
 
 use tonic::{Code, Status};
 
+use crate::args::ResourceId;
+
+/// An object that a server's list lacks; reads as if it had been asked for by name.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Error from server (NotFound): {} \"{}\" not found", .0.kind.qualified(), .0.name)]
+pub(crate) struct NotFound(pub(crate) ResourceId);
+
+/// What a server answered about the documents of a file.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", describe_status(.status).replacen(": ", &format!(": {origin}: "), 1))]
+pub(crate) struct InFile {
+    /// The file.
+    pub(crate) origin: String,
+    /// The answer.
+    #[source]
+    pub(crate) status: Status,
+}
+
 /// Failures of a command that goes on with the rest: each is printed as it happens.
 #[derive(Debug, Default)]
 pub(crate) struct Failures {
@@ -58,10 +76,13 @@ pub(crate) fn report(error: &anyhow::Error) {
 
 /// `Error from server (NotFound): …` for what a server answered, else `error: …`.
 pub(crate) fn describe(error: &anyhow::Error) -> String {
-    match error.downcast_ref::<Status>() {
-        Some(status) => describe_status(status),
-        None => format!("error: {error:#}"),
+    if let Some(status) = error.downcast_ref::<Status>() {
+        return describe_status(status);
     }
+    if error.is::<NotFound>() || error.is::<InFile>() {
+        return error.to_string();
+    }
+    format!("error: {error:#}")
 }
 
 /// The reason of a failed call in Kubernetes' words, such as `NotFound`.
@@ -92,6 +113,13 @@ pub(crate) fn is_not_found(error: &anyhow::Error) -> bool {
     error
         .downcast_ref::<Status>()
         .is_some_and(|status| reason(status) == "NotFound")
+}
+
+/// True where no answer came: the connection broke, or nobody listens any more.
+pub(crate) fn is_connection_lost(error: &anyhow::Error) -> bool {
+    error
+        .downcast_ref::<Status>()
+        .is_some_and(|status| status.code() == Code::Unavailable || status.source().is_some())
 }
 
 fn describe_status(status: &Status) -> String {

@@ -10,6 +10,8 @@ mod errors;
 mod manifests;
 mod output;
 mod reads;
+mod retry;
+mod watch;
 mod writes;
 
 use std::process::ExitCode;

@@ -4,7 +4,7 @@ use serde_json::Value;
 use skep_api::{
     Kind,
     convert::value_from_struct,
-    proto::{GetRequest, ListRequest, TableResponse},
+    proto::{GetRequest, ListRequest, TableResponse, WatchRequest},
 };
 
 use crate::{args::ResourceId, context::Context};
@@ -59,6 +59,35 @@ impl Listing {
             r#continue: next,
             stale_ok: false,
         }
+    }
+
+    /// A watch of these objects from their present state on.
+    pub(crate) fn watch_request(&self) -> WatchRequest {
+        WatchRequest {
+            kind: self.kind.as_str().to_owned(),
+            namespace: self.namespace.clone(),
+            label_selector: self.label_selector.clone(),
+            field_selector: self.field_selector.clone(),
+            ..WatchRequest::default()
+        }
+    }
+
+    /// The present revision, to watch from.
+    ///
+    /// # Errors
+    /// As [`Self::objects`].
+    pub(crate) async fn revision(&self, ctx: &Context) -> anyhow::Result<String> {
+        let request = ListRequest {
+            limit: 1,
+            ..self.request(String::new())
+        };
+        Ok(ctx
+            .client()
+            .await?
+            .list(request)
+            .await?
+            .into_inner()
+            .resource_version)
     }
 
     /// The objects.

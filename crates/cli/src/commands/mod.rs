@@ -1,11 +1,29 @@
 //! The commands, one file each: `XArgs` is what the command line may say, `run` does it and says the exit code.
 
+pub(crate) mod annotate;
 pub(crate) mod api_resources;
+pub(crate) mod apply;
 pub(crate) mod config;
+pub(crate) mod create;
+pub(crate) mod delete;
+pub(crate) mod diff;
+pub(crate) mod edit;
+pub(crate) mod explain;
+pub(crate) mod get;
+pub(crate) mod label;
+pub(crate) mod patch;
 
 use std::process::ExitCode;
 
-use crate::{cli::Command, context::Context};
+use serde_json::Value;
+use tonic::Status;
+
+use crate::{
+    cli::Command,
+    context::Context,
+    errors::InFile,
+    output::{self, OutputFormat},
+};
 
 /// Runs the command.
 ///
@@ -13,7 +31,37 @@ use crate::{cli::Command, context::Context};
 /// What ended it; `errors::exit_code` prints it.
 pub(crate) async fn run(command: Command, ctx: &Context) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Annotate(args) => annotate::run(args, ctx).await,
         Command::ApiResources(args) => api_resources::run(args, ctx).await,
+        Command::Apply(args) => apply::run(args, ctx).await,
         Command::Config(args) => config::run(args, ctx).await,
+        Command::Create(args) => create::run(args, ctx).await,
+        Command::Delete(args) => delete::run(args, ctx).await,
+        Command::Diff(args) => diff::run(args, ctx).await,
+        Command::Edit(args) => edit::run(args, ctx).await,
+        Command::Explain(args) => explain::run(args, ctx).await,
+        Command::Get(args) => get::run(*args, ctx).await,
+        Command::Label(args) => label::run(args, label::Field::Labels, ctx).await,
+        Command::Patch(args) => patch::run(args, ctx).await,
     }
+}
+
+/// Shows what was written in the format that was asked for; one object stands for itself, several are a list.
+fn show_written(format: Option<&OutputFormat>, mut objects: Vec<Value>) -> anyhow::Result<()> {
+    let Some(format) = format else { return Ok(()) };
+    let text = match &objects[..] {
+        [] => return Ok(()),
+        [_] => format.document(&objects.remove(0))?,
+        _ => format.documents(objects, true)?,
+    };
+    output::write(&text)
+}
+
+/// What a server answered about the documents of a file.
+fn about(origin: &str, status: Status) -> anyhow::Error {
+    InFile {
+        origin: origin.to_owned(),
+        status,
+    }
+    .into()
 }

@@ -1,0 +1,90 @@
+//! `skep apply`: makes objects as documents describe them.
+
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Args;
+use skep_api::{
+    convert::struct_from_value,
+    proto::{ApplyRequest, WriteResult},
+};
+
+use crate::{
+    context::Context,
+    errors::Failures,
+    manifests::{Document, FileArgs},
+    output::{self, OutputArgs},
+    writes::{DryRun, DryRunArgs, ValidateArgs, Written, write_options},
+};
+
+/// What `skep apply` takes.
+#[derive(Args, Debug)]
+pub(crate) struct ApplyArgs {
+    #[command(flatten)]
+    files: FileArgs,
+    #[command(flatten)]
+    dry_run: DryRunArgs,
+    #[command(flatten)]
+    validate: ValidateArgs,
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// Applies every document, goes on after a failure, and tells what became of each.
+///
+/// # Errors
+/// Where no file is given or the server cannot be reached at all; other failures are printed and make the exit code 1.
+pub(crate) async fn run(args: ApplyArgs, ctx: &Context) -> anyhow::Result<ExitCode> {
+    if args.files.is_empty() {
+        bail!("must specify -f, such as -f app.yaml");
+    }
+    let mut failures = Failures::default();
+    let documents = args.files.load(ctx, &mut failures);
+    if documents.is_empty() && !failures.any() {
+        bail!("no objects passed to apply");
+    }
+    ctx.client().await?;
+    let mut shown = Vec::new();
+    for document in &documents {
+        let Some(written) = failures.keep(apply(ctx, document, &args).await) else {
+            continue;
+        };
+        if args.output.output.is_none() {
+            let id = written.id_or(&document.id);
+            output::write(&format!(
+                "{id} {}{}\n",
+                word(written.result),
+                args.dry_run.dry_run
+            ))?;
+        } else {
+            shown.push(written.object);
+        }
+    }
+    super::show_written(args.output.output.as_ref(), shown)?;
+    Ok(failures.exit_code())
+}
+
+/// A client-side dry run asks the server all the same, for only it can tell whether anything would change; but it shows the document as given.
+async fn apply(ctx: &Context, document: &Document, args: &ApplyArgs) -> anyhow::Result<Written> {
+    let request = ApplyRequest {
+        object: struct_from_value(document.value.clone()),
+        options: Some(write_options(args.validate.validate, args.dry_run.dry_run)),
+    };
+    let response = ctx.client().await?.apply(request).await;
+    let response = response.map_err(|status| super::about(&document.origin, status))?;
+    let mut written = Written::from_response(response.into_inner());
+    if args.dry_run.dry_run == DryRun::Client {
+        written.object = document.value.clone();
+    }
+    Ok(written)
+}
+
+/// `created`, `configured` or `unchanged`.
+fn word(result: WriteResult) -> &'static str {
+    match result {
+        WriteResult::Created => "created",
+        WriteResult::Configured => "configured",
+        WriteResult::Unchanged => "unchanged",
+        WriteResult::Unspecified => "applied",
+    }
+}
