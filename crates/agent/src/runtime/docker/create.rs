@@ -36,10 +36,9 @@ async fn find_same(
     spec: &ContainerSpec,
     conflict: bollard::errors::Error,
 ) -> Result<ContainerId, RuntimeError> {
-    let found = match client.inspect_container(&spec.name, None).await {
-        Ok(found) => found,
+    let Ok(found) = client.inspect_container(&spec.name, None).await else {
         // It went away meanwhile, or the conflict was about something else.
-        Err(_) => return Err(error::from(conflict)),
+        return Err(error::from(conflict));
     };
     let labels = found.config.and_then(|config| config.labels).unwrap_or_default();
     match found.id {
