@@ -90,16 +90,16 @@ pub(crate) enum Command {
 /// Commands under the headings of help. A test holds it to [`Command`].
 const GROUPS: [(&str, &[&str]); 6] = [
     ("Start", &["up"]),
-    ("Basic commands", &["create", "get", "explain", "edit", "delete"]),
+    (
+        "Basic commands",
+        &["apply", "create", "get", "explain", "edit", "delete"],
+    ),
     (
         "Deploy commands",
         &["rollout", "scale", "set", "cordon", "uncordon"],
     ),
     ("Look inside", &["describe", "logs", "exec", "events", "wait"]),
-    (
-        "Advanced commands",
-        &["diff", "apply", "patch", "label", "annotate"],
-    ),
+    ("Advanced commands", &["diff", "patch", "label", "annotate"]),
     (
         "Other commands",
         &["api-resources", "completion", "config", "version"],
@@ -129,7 +129,7 @@ impl Cli {
         let text = grouped_help(&command);
         command
             .help_template(
-                "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{options}{after-help}",
+                "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}Options:\n{options}{after-help}",
             )
             .before_help(text)
             .after_help("Use `skep COMMAND --help` for more about a command.")
@@ -169,13 +169,115 @@ fn grouped_help(command: &clap::Command) -> String {
         }
         text.push('\n');
     }
-    text.push_str("Options:");
+    text.truncate(text.trim_end().len());
     text
 }
 
 #[cfg(test)]
 mod tests {
+    use expect_test::expect;
+
     use super::*;
+
+    #[test]
+    fn help_lists_the_commands_by_group() {
+        let help = Cli::grouped().term_width(100).render_help().to_string();
+        expect![[r#"
+            skep runs containers on many machines
+
+            Usage: skep [OPTIONS] <COMMAND>
+
+            Basic commands:
+              apply          Make objects as files describe them
+              create         Create an object from a file or from flags
+              get            Show objects
+              explain        Say what the fields of a kind are for
+              edit           Change an object in an editor
+              delete         Delete objects by file, name or selector
+
+            Advanced commands:
+              diff           Show what apply would change
+              patch          Change fields of an object
+              label          Set and take away labels of objects
+              annotate       Set and take away annotations of objects
+
+            Other commands:
+              api-resources  Show the kinds of the cluster
+              config         Show and change the client's config file
+
+            Options:
+                  --config <FILE>               The client's config file [default: ~/.skep/config] [env:
+                                                SKEP_CONFIG]
+                  --context <NAME>              The context of the config file to use
+              -n, --namespace <NAME>            The namespace to work in
+              -s, --server <ADDRESS>            The server to ask: unix:///PATH or http://HOST:PORT
+                  --request-timeout <DURATION>  How long to wait for one answer, such as 30s; 0 waits for ever
+                                                [default: 0]
+              -v, --verbose[=<LEVEL>]           Say more on standard error; -v=2 more still
+                  --no-color                    Plain text even on a terminal
+              -h, --help                        Print help
+              -V, --version                     Print version
+
+            Use `skep COMMAND --help` for more about a command.
+        "#]]
+        .assert_eq(&help);
+    }
+
+    #[test]
+    fn usage_is_understood_as_by_kubectl() {
+        for line in [
+            "get po,svc -n shop -o wide",
+            "get pods -A -l app=web -w --no-headers",
+            "get pod web-0 -ojsonpath={.metadata.name}",
+            "get deploy/web -o=yaml",
+            "-n shop get all",
+            "get pods --sort-by=.metadata.name --show-labels",
+            "apply -f a.yaml -f b.yaml --dry-run=server --validate=warn",
+            "apply -Rf manifests -n shop",
+            "apply -f -",
+            "apply -f a.yaml,b.yaml --dry-run",
+            "delete pod a b --now",
+            "delete -f a.yaml --wait=false --ignore-not-found",
+            "delete pods --all --force --grace-period=0",
+            "delete pods -l app=web --grace-period=-1 --cascade=orphan --timeout=30s",
+            "label pods --all tier=front old- --overwrite",
+            "annotate deploy/web note=x --resource-version=7",
+            "create ns shop",
+            "create -f a.yaml -o name",
+            "create cm app --from-literal=a=b --from-literal c=d --from-file=x -n shop",
+            "create secret generic db --from-literal=password=x",
+            "create secret docker-registry pull --docker-username=a --docker-password=b",
+            "create deployment web --image=web:1 --replicas=3 --port 80 --dry-run=client -o yaml -- serve --fast",
+            "edit deploy/web -o json",
+            "patch deploy web -p {} --type=merge",
+            "patch deploy web --type json --patch-file p.json --subresource=scale",
+            "diff -f a.yaml",
+            "explain pods.spec --recursive",
+            "api-resources --namespaced=true -o wide",
+            "config set-context --current --namespace=shop",
+            "config use-context far",
+            "get nodes -v=6 --request-timeout=5s",
+        ] {
+            let words = std::iter::once("skep").chain(line.split_whitespace());
+            if let Err(error) = Cli::grouped().try_get_matches_from(words) {
+                panic!("{line}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for line in [
+            "create secret docker-registry p",
+            "create deployment web",
+            "patch pod a",
+            "delete pod a --now --grace-period=3",
+            "get -o go-template={{.a}} pods",
+        ] {
+            let words = std::iter::once("skep").chain(line.split_whitespace());
+            assert!(Cli::grouped().try_get_matches_from(words).is_err(), "{line}");
+        }
+    }
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -10,6 +10,8 @@ use std::{
 use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 
+use crate::{manifests, output};
+
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", default)]
@@ -123,7 +125,8 @@ impl Config {
         if text.trim().is_empty() {
             return Ok(None);
         }
-        let config: Self = serde_saphyr::from_str(&text)
+        let document = manifests::parse_one(&path.display().to_string(), &text)?;
+        let config: Self = serde_json::from_value(document)
             .with_context(|| format!("{} is not a config file; move it away or mend it", path.display()))?;
         Ok(Some(config))
     }
@@ -146,7 +149,7 @@ impl Config {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
         file.as_file()
             .set_permissions(fs::Permissions::from_mode(0o600))?;
-        file.write_all(serde_saphyr::to_string(self)?.as_bytes())?;
+        file.write_all(output::yaml(self)?.as_bytes())?;
         file.as_file().sync_all()?;
         file.persist(path)?;
         Ok(())
@@ -215,5 +218,77 @@ impl Config {
                 self.contexts.len() - 1
             });
         &mut self.contexts[index].context
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+
+    use super::*;
+
+    fn local() -> Config {
+        let mut config = Config::default();
+        config.set_cluster("local", "unix:///run/skep.sock", "s3cret");
+        config
+    }
+
+    #[test]
+    fn a_config_reads_like_a_kubeconfig() {
+        expect![[r#"
+            apiVersion: v1
+            clusters:
+            - cluster:
+                server: unix:///run/skep.sock
+              name: local
+            contexts:
+            - context:
+                cluster: local
+                user: local
+              name: local
+            current-context: local
+            kind: Config
+            users:
+            - name: local
+              user:
+                token: s3cret
+        "#]]
+        .assert_eq(&output::yaml(&local()).unwrap());
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded_and_only_the_owner_may_read_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/config");
+        assert_eq!(Config::load(&path).unwrap(), None);
+        local().save(&path).unwrap();
+        assert_eq!(Config::load(&path).unwrap(), Some(local()));
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(mode(path.parent().unwrap()), 0o700);
+    }
+
+    #[test]
+    fn a_cluster_set_again_is_replaced_and_keeps_its_namespace() {
+        let mut config = local();
+        config.context_mut("local").namespace = "shop".into();
+        config.set_cluster("other", "http://127.0.0.1:7443", "");
+        config.set_cluster("local", "unix:///run/new.sock", "new");
+        assert_eq!(config.clusters.len(), 2);
+        assert_eq!(config.users.len(), 2);
+        assert_eq!(config.current_context, "local");
+        assert_eq!(config.cluster("local").unwrap().server, "unix:///run/new.sock");
+        assert_eq!(config.context("local").unwrap().namespace, "shop");
+    }
+
+    #[test]
+    fn a_file_that_is_no_config_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config");
+        for text in ["a: [", "clusters: 3", "[1]"] {
+            fs::write(&path, text).unwrap();
+            let error = format!("{:#}", Config::load(&path).unwrap_err());
+            assert!(error.contains(&path.display().to_string()), "{error}");
+        }
     }
 }

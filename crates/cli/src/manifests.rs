@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context as _, anyhow, bail};
 use clap::Args;
 use serde_json::{Map, Value};
-use skep_api::{DecodeError, Kind, Object};
+use skep_api::{DecodeError, Object, yaml};
 
 use crate::{args::ResourceId, context::Context, errors::Failures};
 
@@ -144,27 +144,7 @@ impl Source {
 
     /// Its documents; lists are taken apart.
     fn values(&self) -> anyhow::Result<Vec<Value>> {
-        let documents: Vec<Value> =
-            serde_saphyr::from_multiple(&self.text).map_err(|error| anyhow!("{}: {error}", self.origin))?;
-        Ok(documents
-            .into_iter()
-            .flat_map(items)
-            .filter(|document| !document.is_null())
-            .collect())
-    }
-}
-
-fn items(mut document: Value) -> Vec<Value> {
-    let is_list = document["kind"]
-        .as_str()
-        .is_some_and(|kind| kind.ends_with("List"));
-    match document.get_mut("items").map(Value::take) {
-        Some(Value::Array(items)) if is_list => items,
-        Some(other) => {
-            document["items"] = other;
-            vec![document]
-        }
-        None => vec![document],
+        yaml::documents(&self.text).map_err(|error| anyhow!("{}: {error}", self.origin))
     }
 }
 
@@ -225,7 +205,14 @@ fn files_under(folder: &Path, recursive: bool, paths: &mut Vec<PathBuf>) -> anyh
 /// # Errors
 /// Where it is neither, with line and column.
 pub(crate) fn parse_one(origin: &str, text: &str) -> anyhow::Result<Value> {
-    serde_saphyr::from_str(text).map_err(|error| anyhow!("{origin}: {error}"))
+    let documents = yaml::documents(text).map_err(|error| anyhow!("{origin}: {error}"))?;
+    match <[Value; 1]>::try_from(documents) {
+        Ok([document]) => Ok(document),
+        Err(documents) => Err(anyhow!(
+            "{origin}: one document is wanted, {} found",
+            documents.len()
+        )),
+    }
 }
 
 /// The kinds of documents in reverse order of creation, for taking them away.

@@ -102,7 +102,7 @@ fn view(mut config: Config, raw: bool, minify: bool) -> anyhow::Result<String> {
             .filter(|token| !token.is_empty())
             .for_each(|token| "REDACTED".clone_into(token));
     }
-    Ok(serde_saphyr::to_string(&config)?)
+    output::yaml(&config)
 }
 
 fn contexts(config: &Config, show_headers: bool, names_only: bool) -> String {

@@ -114,7 +114,9 @@ fn table(columns: &CustomColumns, documents: &[Value], headings: bool) -> anyhow
 }
 
 fn list_of(items: Vec<Value>) -> Value {
-    json!({ "apiVersion": "v1", "kind": "List", "metadata": { "resourceVersion": "" }, "items": items })
+    let mut list = json!({ "apiVersion": "v1", "kind": "List", "metadata": { "resourceVersion": "" } });
+    list["items"] = items.into();
+    list
 }
 
 fn names(documents: &[Value]) -> String {

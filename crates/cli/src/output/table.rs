@@ -28,11 +28,6 @@ impl Table {
         self.rows.push(row.into());
     }
 
-    /// The number of rows.
-    pub(crate) fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     /// The width of each column, at least these.
     pub(crate) fn widths(&self, at_least: &[usize]) -> Vec<usize> {
         let mut widths: Vec<usize> = at_least.to_vec();

@@ -95,7 +95,7 @@ fn add_file(data: &mut BTreeMap<String, Vec<u8>>, source: &str) -> anyhow::Resul
     if !path.is_dir() {
         return add(data, &file_name(path), read(path)?);
     }
-    let entries = fs::read_dir(path).and_then(|entries| entries.collect::<Result<Vec<_>, _>>());
+    let entries = fs::read_dir(path).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     for entry in entries.with_context(|| format!("cannot read the folder {source}"))? {
         let path = entry.path();
         // Folders in folders and odd names are passed over, as by kubectl.

@@ -33,13 +33,12 @@ pub(super) async fn run(args: &GetArgs, part: &Part, ctx: &Context) -> anyhow::R
     };
     match args.document_format() {
         Some(format) => {
-            Documents {
+            let documents = Documents {
                 args,
                 format,
                 listing,
-            }
-            .run(part, ctx)
-            .await?
+            };
+            documents.run(part, ctx).await?;
         }
         None => rows(args, part, &listing, ctx).await?,
     }
