@@ -31,3 +31,6 @@ pub use security::localhost_profile;
 pub use sources::{Facts, Sources};
 
 pub(crate) use fields::{pod_field, resource_field};
+
+#[cfg(test)]
+mod tests;

@@ -39,7 +39,7 @@ pub fn pull_credentials(secrets: &[Arc<Secret>], image: &str) -> Option<Credenti
             let pattern = registry(server);
             let better =
                 matches(&pattern, &repository) && best.as_ref().is_none_or(|(len, _)| pattern.len() > *len);
-            if let Some(credentials) = better.then(|| credentials(&pattern, auth)).flatten() {
+            if let Some(credentials) = better.then(|| credentials(&repository, auth)).flatten() {
                 best = Some((pattern.len(), credentials));
             }
         }
@@ -55,8 +55,8 @@ fn docker_config(secret: &Secret) -> Option<DockerConfig> {
     serde_json::from_slice(&text).ok()
 }
 
-fn credentials(pattern: &str, auth: &Auth) -> Option<Credentials> {
-    let host = pattern.split('/').next().unwrap_or_default();
+fn credentials(repository: &str, auth: &Auth) -> Option<Credentials> {
+    let host = repository.split('/').next().unwrap_or_default();
     let server = if host == DEFAULT_REGISTRY {
         DEFAULT_REGISTRY_SERVER
     } else {
