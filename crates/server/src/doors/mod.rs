@@ -1,0 +1,63 @@
+//! Where calls come in: the Unix socket, and a loopback address for those who know the token.
+
+mod socket;
+mod token;
+
+use std::{io, time::Duration};
+
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
+use tokio_util::sync::CancellationToken;
+use tonic::{
+    service::{InterceptorLayer, Routes},
+    transport::Server,
+};
+
+pub(crate) use socket::{Socket, SocketError};
+pub(crate) use token::Token;
+
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Calls at once on one connection; beyond that, clients wait.
+const STREAMS_MAX: u32 = 4096;
+
+/// Serves on the Unix socket until `shutdown`, then lets calls in progress end.
+pub(crate) async fn serve_socket(
+    socket: Socket,
+    routes: Routes,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let (listener, guard) = socket.into_parts();
+    let incoming = UnixListenerStream::new(listener);
+    let served = builder()
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned())
+        .await;
+    drop(guard);
+    served.map_err(io::Error::other)
+}
+
+/// Serves on a loopback address until `shutdown`; every call must carry the token.
+pub(crate) async fn serve_loopback(
+    listener: TcpListener,
+    token: Token,
+    routes: Routes,
+    shutdown: CancellationToken,
+) -> io::Result<()> {
+    let check = move |request: tonic::Request<()>| token.check(request);
+    builder()
+        .layer(InterceptorLayer::new(check))
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(TcpListenerStream::new(listener), shutdown.cancelled_owned())
+        .await
+        .map_err(io::Error::other)
+}
+
+fn builder() -> Server {
+    Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .max_concurrent_streams(STREAMS_MAX)
+        .tcp_nodelay(true)
+}

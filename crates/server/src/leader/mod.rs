@@ -1,0 +1,34 @@
+//! What the leader does: wakes controllers and the scheduler for what changed, and writes all they want in one entry.
+
+mod entry;
+mod placing;
+mod queue;
+mod term;
+
+use std::sync::Arc;
+
+use crate::core::Core;
+
+use self::term::Term;
+
+/// Leads whenever this server is the leader, until the server ends.
+pub(crate) async fn lead(core: Arc<Core>) {
+    let mut leadership = core.store.leadership();
+    loop {
+        let leads = leadership.wait_for(|leads| *leads);
+        tokio::select! {
+            leads = leads => if leads.is_err() { return },
+            () = core.shutdown.cancelled() => return,
+        }
+        let lost = {
+            let mut leadership = leadership.clone();
+            async move { drop(leadership.wait_for(|leads| !*leads).await) }
+        };
+        tracing::info!("leading");
+        tokio::select! {
+            () = Term::new(core.clone()).run() => {}
+            () = lost => tracing::info!("not leading any more"),
+            () = core.shutdown.cancelled() => return,
+        }
+    }
+}

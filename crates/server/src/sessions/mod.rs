@@ -1,0 +1,15 @@
+//! Conversations with agents: registration, assignments down, reports up, and tunnels on demand.
+
+mod assignments;
+mod leases;
+mod node_status;
+mod references;
+mod register;
+mod registry;
+mod reports;
+mod session;
+
+pub(crate) use leases::Leases;
+pub(crate) use registry::Sessions;
+pub(crate) use reports::{ReportQueue, Reports, batch_reports};
+pub(crate) use session::converse;

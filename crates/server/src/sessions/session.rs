@@ -1,0 +1,281 @@
+//! One conversation with one agent, from its hello to its end.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{StreamExt, stream::FuturesOrdered};
+use skep_api::{
+    Condition, EventType, Kind, Node, ObjectKey, ObjectReference, Pod, PodStatus, convert,
+    proto::{
+        Ack, AgentMessage, EventReport, PodReport, ServerMessage, Welcome, agent_message::Message as Up,
+        server_message::Message,
+    },
+};
+use skep_controllers::EventNote;
+use skep_state::{Change, DeleteOptions, State};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Status, Streaming};
+
+use super::{
+    assignments::Assignments,
+    node_status::status_change,
+    register::{node_in, register, reported_node},
+    registry::{Down, Place},
+};
+use crate::{clock::now, core::Core, failure::Failure};
+
+/// Agents send something at least this often.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// How long a new session may take to say hello.
+const HELLO_WITHIN: Duration = Duration::from_secs(10);
+
+/// Messages from one agent that are not on the log yet; beyond that the session stops reading.
+const IN_FLIGHT_MAX: usize = 64;
+
+/// Messages to one agent that may wait.
+const WAITING_MAX: usize = 8;
+
+/// Begins a session: registers the node, then lets the conversation run by itself.
+pub(crate) async fn converse(
+    core: Arc<Core>,
+    mut up: Streaming<AgentMessage>,
+) -> Result<ReceiverStream<Result<ServerMessage, Status>>, Status> {
+    let first = tokio::time::timeout(HELLO_WITHIN, up.message())
+        .await
+        .map_err(|_| Status::deadline_exceeded("no hello came in time"))??;
+    let Some(Up::Hello(hello)) = first.and_then(|message| message.message) else {
+        return Err(Failure::BadRequest("the first message must be hello".to_owned()).into());
+    };
+    let node = reported_node(&hello)?;
+    core.leases.renew(&node.metadata.name, now());
+    register(&core, &node).await?;
+    let (down, messages) = mpsc::channel(WAITING_MAX);
+    let place = core.sessions.enter(&node.metadata.name, down.clone());
+    tracing::info!(
+        node = node.metadata.name,
+        agent = hello.version,
+        "agent connected"
+    );
+    tokio::spawn(Session { core, node, down }.run(up, place));
+    Ok(ReceiverStream::new(messages))
+}
+
+struct Session {
+    core: Arc<Core>,
+    /// As the agent last reported it.
+    node: Node,
+    down: Down,
+}
+
+impl Session {
+    async fn run(self, up: Streaming<AgentMessage>, place: Place) {
+        let (acks, acked) = watch::channel(0);
+        let (core, down, name) = (
+            self.core.clone(),
+            self.down.clone(),
+            self.node.metadata.name.clone(),
+        );
+        let end = tokio::select! {
+            end = self.listen(up, acks) => end,
+            end = tell(&core, &name, &down, acked) => end,
+            () = place.replaced.cancelled() => Err(Status::aborted("a newer session of this node has begun")),
+            () = core.shutdown.cancelled() => Err(Status::unavailable("the server is shutting down")),
+        };
+        tracing::info!(
+            node = name,
+            end = end.as_ref().err().map(Status::message),
+            "agent disconnected"
+        );
+        if let Err(status) = end {
+            // An agent that does not listen any more needs no farewell.
+            drop(tokio::time::timeout(Duration::from_secs(1), down.send(Err(status))).await);
+        }
+    }
+
+    /// Takes messages in, in order, and counts those that are on the log.
+    async fn listen(
+        mut self,
+        mut up: Streaming<AgentMessage>,
+        acks: watch::Sender<u64>,
+    ) -> Result<(), Status> {
+        let mut in_flight = FuturesOrdered::new();
+        loop {
+            tokio::select! {
+                message = up.message(), if in_flight.len() < IN_FLIGHT_MAX => {
+                    let Some(message) = message? else { return Ok(()) };
+                    self.core.leases.renew(&self.node.metadata.name, now());
+                    in_flight.push_back(self.take(message).await?);
+                }
+                Some(written) = in_flight.next() => {
+                    let ended = |_| Failure::Unavailable("the server is shutting down".to_owned());
+                    written.map_err(ended).flatten()?;
+                    acks.send_modify(|count| *count += 1);
+                }
+            }
+        }
+    }
+
+    async fn take(
+        &mut self,
+        message: AgentMessage,
+    ) -> Result<oneshot::Receiver<Result<(), Failure>>, Status> {
+        let state = self.core.state();
+        let (mut changes, mut notes) = (Vec::new(), Vec::new());
+        match message.message {
+            Some(Up::Hello(_)) => return Err(Failure::BadRequest("hello is said once".to_owned()).into()),
+            Some(Up::Node(document)) => {
+                self.node.status = node_in(document).map_err(Failure::BadRequest)?.status;
+                changes.extend(self.node_change(&state)?);
+            }
+            Some(Up::Heartbeat(_)) | None => changes.extend(self.node_change(&state)?),
+            Some(Up::Pods(reports)) => {
+                let node = &self.node.metadata.name;
+                changes.extend(
+                    reports
+                        .pods
+                        .into_iter()
+                        .filter_map(|report| pod_change(&state, node, report)),
+                );
+            }
+            Some(Up::Events(reports)) => {
+                let node = &self.node.metadata.name;
+                notes.extend(
+                    reports
+                        .events
+                        .into_iter()
+                        .filter_map(|report| note(&state, node, report)),
+                );
+            }
+        }
+        Ok(self
+            .core
+            .reports
+            .hand_in(&self.node.metadata.name, changes, notes)
+            .await)
+    }
+
+    /// What to write so that the stored node is as the agent last reported it.
+    fn node_change(&self, state: &State) -> Result<Option<Change>, Failure> {
+        let key = self.node.metadata.key();
+        let stored = state.get::<Node>(&key).ok_or_else(|| {
+            Failure::Unavailable(format!("node \"{}\" was deleted: register again", key.name))
+        })?;
+        let status = status_change(&stored.status, &self.node.status, now());
+        Ok(status.map(|status| {
+            Change::update_status(Node {
+                status,
+                ..stored.clone()
+            })
+        }))
+    }
+}
+
+/// Sends assignments and acknowledgements, at the pace at which the agent takes them.
+async fn tell(core: &Core, node: &str, down: &Down, mut acked: watch::Receiver<u64>) -> Result<(), Status> {
+    let welcome = Welcome {
+        heartbeat_seconds: u32::try_from(HEARTBEAT.as_secs()).unwrap_or(u32::MAX),
+        cluster_id: core.store.cluster_id().to_owned(),
+    };
+    send(down, Message::Welcome(welcome)).await?;
+    let mut assignments = Assignments::new(node);
+    let mut revisions = core.revisions();
+    loop {
+        revisions.borrow_and_update();
+        if let Some(news) = assignments.next(&core.state()) {
+            send(down, Message::Assignments(news)).await?;
+        }
+        tokio::select! {
+            changed = revisions.changed() => {
+                changed.map_err(|_| Status::unavailable("the server is shutting down"))?;
+            }
+            Ok(()) = acked.changed() => {
+                let messages = *acked.borrow_and_update();
+                send(down, Message::Ack(Ack { messages })).await?;
+            }
+        }
+    }
+}
+
+async fn send(down: &Down, message: Message) -> Result<(), Status> {
+    let gone = |_| Status::cancelled("the agent is gone");
+    down.send(Ok(ServerMessage {
+        message: Some(message),
+    }))
+    .await
+    .map_err(gone)
+}
+
+/// What a report asks for; `None` where the pod is not on this node (any more) or the report makes no sense.
+fn pod_change(state: &State, node: &str, report: PodReport) -> Option<Change> {
+    let key = ObjectKey::new(report.namespace, report.name);
+    let stored = state
+        .get::<Pod>(&key)
+        .filter(|pod| pod.metadata.uid == report.uid)?;
+    if stored.spec.node_name != node {
+        tracing::warn!(node, pod = %key, "refused the status of a pod that is not on this node");
+        return None;
+    }
+    if report.gone {
+        let options = DeleteOptions {
+            grace_seconds: Some(0),
+            ..DeleteOptions::default()
+        };
+        return Some(Change::delete(&stored.clone().into(), options));
+    }
+    let status = convert::value_from_struct(report.status.unwrap_or_default());
+    match serde_json::from_value::<PodStatus>(status) {
+        Ok(status) => Some(Change::update_status(Pod {
+            status: keep_scheduled(stored, status),
+            ..stored.clone()
+        })),
+        Err(error) => {
+            tracing::warn!(node, pod = %key, %error, "a pod status cannot be read");
+            None
+        }
+    }
+}
+
+/// The condition PodScheduled is the scheduler's: it stays as it is.
+fn keep_scheduled(stored: &Pod, mut status: PodStatus) -> PodStatus {
+    const SCHEDULED: &str = "PodScheduled";
+    if let Some(scheduled) = Condition::find(&stored.status.conditions, SCHEDULED) {
+        status
+            .conditions
+            .retain(|condition| condition.r#type != SCHEDULED);
+        status.conditions.insert(0, scheduled.clone());
+    }
+    status
+}
+
+/// What to record; `None` where it is about something that is not on this node.
+fn note(state: &State, node: &str, report: EventReport) -> Option<EventNote> {
+    let kind = Kind::from_name(&report.kind)?;
+    let key = ObjectKey::new(report.namespace, report.name);
+    let about_this_node = match kind {
+        Kind::Node => key.name == node,
+        Kind::Pod => state
+            .get::<Pod>(&key)
+            .is_none_or(|pod| pod.spec.node_name == node),
+        _ => false,
+    };
+    about_this_node.then(|| EventNote {
+        regarding: ObjectReference {
+            api_version: kind.api_version().to_owned(),
+            kind: kind.as_str().to_owned(),
+            namespace: key.namespace,
+            name: key.name,
+            uid: report.uid,
+            field_path: report.field_path,
+            ..ObjectReference::default()
+        },
+        r#type: if report.warning {
+            EventType::Warning
+        } else {
+            EventType::Normal
+        },
+        reason: report.reason,
+        message: report.message,
+        component: "agent".to_owned(),
+    })
+}

@@ -1,0 +1,91 @@
+//! From a document to an object that may be stored.
+
+use prost_types::Struct;
+use serde_json::Value;
+use skep_api::{
+    FieldError, Kind, Object, ObjectKey, Reason,
+    admit::{self, Decoded, Validation},
+    convert, proto, validate,
+};
+
+use crate::failure::Failure;
+
+/// Contents hold a namespace until they are gone.
+const NAMESPACE_FINALIZER: &str = "kubernetes";
+
+/// The document in a request.
+pub(super) fn document(object: Option<Struct>) -> Result<Value, Failure> {
+    let missing = || Failure::BadRequest("object: send the object".to_owned());
+    object.map(convert::value_from_struct).ok_or_else(missing)
+}
+
+/// How unknown fields are dealt with.
+pub(super) fn validation(options: Option<&proto::WriteOptions>) -> Validation {
+    match options.map(proto::WriteOptions::validation).unwrap_or_default() {
+        proto::Validation::Unspecified | proto::Validation::Strict => Validation::Strict,
+        proto::Validation::Warn => Validation::Warn,
+        proto::Validation::Ignore => Validation::Ignore,
+    }
+}
+
+/// Checks a document and fills in defaults. What it says about status and what the server alone sets is dropped.
+pub(super) fn admit(mut document: Value, validation: Validation) -> Result<Decoded, Failure> {
+    let (kind, key) = identity(&document);
+    if let Some(fields) = document.as_object_mut() {
+        fields.remove("status");
+    }
+    let mut decoded = admit::decode(document, validation).map_err(|causes| invalid(kind, key, causes))?;
+    if let Object::Namespace(namespace) = &mut decoded.object
+        && !namespace
+            .spec
+            .finalizers
+            .iter()
+            .any(|name| name == NAMESPACE_FINALIZER)
+        && !namespace.metadata.is_deleting()
+    {
+        namespace.spec.finalizers.push(NAMESPACE_FINALIZER.to_owned());
+    }
+    Ok(decoded)
+}
+
+fn invalid(kind: Option<Kind>, key: ObjectKey, causes: Vec<FieldError>) -> Failure {
+    match causes.as_slice() {
+        [cause] if cause.reason == Reason::TooLong && cause.field.is_empty() => {
+            let what = kind.map_or("object", Kind::singular);
+            Failure::TooLarge(format!("{what} \"{}\" {}", key.name, cause.message))
+        }
+        _ => Failure::Invalid { kind, key, causes },
+    }
+}
+
+/// What a document calls itself, as far as it can be told.
+fn identity(document: &Value) -> (Option<Kind>, ObjectKey) {
+    let text = |pointer: &str| {
+        document
+            .pointer(pointer)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
+    let name = if text("/metadata/name").is_empty() {
+        text("/metadata/generateName")
+    } else {
+        text("/metadata/name")
+    };
+    (
+        Kind::from_name(text("/kind")),
+        ObjectKey::new(text("/metadata/namespace"), name),
+    )
+}
+
+/// Refuses what an update may not change.
+pub(super) fn check_update(live: &Object, new: &Object) -> Result<(), Failure> {
+    let causes = validate::update(live, new);
+    if causes.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Invalid {
+        kind: Some(live.kind()),
+        key: live.key(),
+        causes,
+    })
+}

@@ -1,0 +1,134 @@
+//! The last step of every write: try the change on a copy, then put it on the log.
+
+use skep_api::proto::{WriteOptions, WriteResult};
+use skep_state::{Applied, Change, Effect, Entry, Outcome, Refusal, State};
+
+use crate::{clock::now, core::Core, failure::Failure};
+
+/// How a write is to be carried out.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Commit {
+    pub request_id: String,
+    pub dry_run: bool,
+}
+
+const REQUEST_ID_CHARS_MAX: usize = 64;
+
+impl Commit {
+    /// As the request says.
+    pub(super) fn of(options: Option<&WriteOptions>) -> Result<Self, Failure> {
+        let (id, dry_run) = options.map_or(("", false), |options| {
+            (options.request_id.as_str(), options.dry_run)
+        });
+        Self::new(id, dry_run)
+    }
+
+    pub(super) fn new(request_id: &str, dry_run: bool) -> Result<Self, Failure> {
+        if request_id.chars().count() > REQUEST_ID_CHARS_MAX {
+            let message = format!("requestId: may have {REQUEST_ID_CHARS_MAX} characters at most");
+            return Err(Failure::BadRequest(message));
+        }
+        Ok(Self {
+            request_id: request_id.to_owned(),
+            dry_run,
+        })
+    }
+
+    /// What was answered before to this request, where it is remembered.
+    pub(super) fn answered_before(&self, state: &State) -> Option<Applied> {
+        if self.request_id.is_empty() {
+            return None;
+        }
+        // An entry of a known id answers as before and does nothing; on a copy, an unknown one does nothing either.
+        let ask = |attempt| {
+            let request_id = self.id_of_attempt(attempt);
+            state
+                .clone()
+                .apply(&Entry {
+                    request_id,
+                    now: now(),
+                    changes: Vec::new(),
+                })
+                .into_iter()
+                .next()
+        };
+        (0..super::ATTEMPTS).map_while(ask).find_map(Result::ok)
+    }
+
+    /// Writes one change. On a dry run, and where it would change nothing, the log is left alone.
+    pub(super) async fn write(
+        &self,
+        core: &Core,
+        state: &State,
+        change: Change,
+        attempt: u32,
+    ) -> Result<Applied, Rejected> {
+        let request_id = self.id_of_attempt(attempt);
+        let entry = Entry {
+            request_id: request_id.clone(),
+            now: now(),
+            changes: vec![change],
+        };
+        let tried = only(state.clone().apply(&entry))?;
+        let nothing = matches!(&tried, Ok(applied) if applied.effect == Effect::Nothing);
+        if self.dry_run || nothing {
+            return tried.map_err(Rejected::Refused);
+        }
+        let outcomes = core
+            .propose(&request_id, entry.changes)
+            .await
+            .map_err(Rejected::Failed)?;
+        only(outcomes)?.map_err(Rejected::Refused)
+    }
+
+    /// A retry after a lost race is another request: the first one's refusal is remembered.
+    fn id_of_attempt(&self, attempt: u32) -> String {
+        match (self.request_id.as_str(), attempt) {
+            ("", _) => String::new(),
+            (id, 0) => id.to_owned(),
+            (id, attempt) => format!("{id}#{attempt}"),
+        }
+    }
+}
+
+/// Why nothing was written.
+pub(super) enum Rejected {
+    /// By the state, which may have moved on.
+    Refused(Refusal),
+    /// On the way to it.
+    Failed(Failure),
+}
+
+impl Rejected {
+    /// True where the same write may succeed on what is there now.
+    pub(super) fn lost_a_race(&self) -> bool {
+        matches!(self, Self::Refused(Refusal::Conflict { .. }))
+    }
+}
+
+impl From<Rejected> for Failure {
+    fn from(rejected: Rejected) -> Self {
+        match rejected {
+            Rejected::Refused(refusal) => refusal.into(),
+            Rejected::Failed(failure) => failure,
+        }
+    }
+}
+
+/// How an accepted change is told to clients.
+pub(super) fn result_of(applied: &Applied) -> WriteResult {
+    match applied.effect {
+        Effect::Added => WriteResult::Created,
+        Effect::Modified | Effect::Removed => WriteResult::Configured,
+        Effect::Nothing => WriteResult::Unchanged,
+    }
+}
+
+fn only(outcomes: Vec<Outcome>) -> Result<Outcome, Rejected> {
+    let none = || {
+        Rejected::Failed(Failure::Internal(
+            "an entry of one change had no outcome".to_owned(),
+        ))
+    };
+    outcomes.into_iter().next().ok_or_else(none)
+}

@@ -1,0 +1,75 @@
+//! A new object.
+
+use skep_api::{
+    FieldError, Object, Reason,
+    proto::{CreateRequest, WriteResponse, WriteResult},
+};
+use skep_state::{Change, Refusal};
+
+use super::{
+    ATTEMPTS, admission,
+    commit::{Commit, Rejected},
+    response,
+};
+use crate::{clock::now, core::Core, failure::Failure, stamp::stamp};
+
+/// Creates an object; fails where there is one of the same name.
+pub(crate) async fn create(core: &Core, request: CreateRequest) -> Result<WriteResponse, Failure> {
+    let options = request.options.as_ref();
+    let commit = Commit::of(options)?;
+    let document = admission::document(request.object)?;
+    let decoded = admission::admit(document, admission::validation(options))?;
+    let object = create_admitted(core, &commit, decoded.object).await?;
+    Ok(response(&object, WriteResult::Created, decoded.warnings))
+}
+
+/// Stamps and writes a new object; a generated name that is taken is made anew.
+pub(super) async fn create_admitted(
+    core: &Core,
+    commit: &Commit,
+    object: Object,
+) -> Result<std::sync::Arc<Object>, Failure> {
+    check_meta(&object)?;
+    let state = core.read(false).await?;
+    if let Some(applied) = commit.answered_before(&state) {
+        return Ok(applied.object);
+    }
+    let generated = object.meta().name.is_empty();
+    for attempt in 0..ATTEMPTS {
+        let mut candidate = object.clone();
+        stamp(candidate.meta_mut(), now());
+        match commit
+            .write(core, &state, Change::create(candidate), attempt)
+            .await
+        {
+            Ok(applied) => return Ok(applied.object),
+            Err(Rejected::Refused(Refusal::AlreadyExists { .. })) if generated => {}
+            Err(rejected) => return Err(rejected.into()),
+        }
+    }
+    Err(Failure::Unavailable(
+        "no free name was found: try again".to_owned(),
+    ))
+}
+
+/// Refuses what only the server sets; `uid` and times in a manifest that was read from a cluster are made anew.
+fn check_meta(object: &Object) -> Result<(), Failure> {
+    let meta = object.meta();
+    let cause = if meta.name.is_empty() && meta.generate_name.is_empty() {
+        FieldError::new(
+            "metadata.name",
+            Reason::Required,
+            "name or generateName must be set",
+        )
+    } else if !meta.resource_version.is_empty() {
+        let message = "must not be set on an object that is to be created";
+        FieldError::new("metadata.resourceVersion", Reason::Invalid, message)
+    } else {
+        return Ok(());
+    };
+    Err(Failure::Invalid {
+        kind: Some(object.kind()),
+        key: object.key(),
+        causes: vec![cause],
+    })
+}

@@ -1,0 +1,20 @@
+//! What may not be deleted.
+
+use skep_api::{Kind, ObjectKey};
+
+use crate::failure::Failure;
+
+/// Namespaces that every cluster has.
+pub(crate) const SYSTEM_NAMESPACES: [&str; 2] = ["default", "kube-system"];
+
+/// Refuses to delete what every cluster has.
+pub(super) fn check_delete(kind: Kind, key: &ObjectKey) -> Result<(), Failure> {
+    if kind == Kind::Namespace && SYSTEM_NAMESPACES.contains(&key.name.as_str()) {
+        return Err(Failure::Forbidden(
+            kind,
+            key.clone(),
+            "this namespace may not be deleted".to_owned(),
+        ));
+    }
+    Ok(())
+}

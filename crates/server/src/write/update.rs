@@ -1,0 +1,81 @@
+//! A whole object replaced.
+
+use std::sync::Arc;
+
+use skep_api::{
+    Object,
+    proto::{UpdateRequest, WriteResponse},
+};
+use skep_state::{Change, Precondition, State, Verb};
+
+use super::{
+    admission,
+    commit::{Commit, result_of},
+    response,
+};
+use crate::{core::Core, failure::Failure};
+
+/// Replaces an object, except for its status; a resourceVersion in it must be the stored one.
+pub(crate) async fn update(core: &Core, request: UpdateRequest) -> Result<WriteResponse, Failure> {
+    let options = request.options.as_ref();
+    let commit = Commit::of(options)?;
+    let document = admission::document(request.object)?;
+    let decoded = admission::admit(document, admission::validation(options))?;
+    let state = core.read(false).await?;
+    if let Some(applied) = commit.answered_before(&state) {
+        return Ok(response(&applied.object, result_of(&applied), decoded.warnings));
+    }
+    let live = live(&state, &decoded.object)?;
+    let only_if = Precondition::of(&decoded.object);
+    let new = carried_over(&live, decoded.object);
+    admission::check_update(&live, &new)?;
+    let change = Change {
+        only_if,
+        verb: Verb::Update(Box::new(new)),
+    };
+    let applied = commit.write(core, &state, change, 0).await?;
+    Ok(response(&applied.object, result_of(&applied), decoded.warnings))
+}
+
+fn live(state: &State, object: &Object) -> Result<Arc<Object>, Failure> {
+    let (kind, key) = (object.kind(), object.key());
+    state
+        .object(kind, &key)
+        .cloned()
+        .ok_or(Failure::NotFound(kind, key))
+}
+
+/// The new object with what people do not set taken from the one that is there.
+pub(super) fn carried_over(live: &Object, mut new: Object) -> Object {
+    let (old, meta) = (live.meta(), new.meta_mut());
+    meta.uid.clone_from(&old.uid);
+    meta.resource_version.clone_from(&old.resource_version);
+    meta.generation = old.generation;
+    meta.creation_timestamp = old.creation_timestamp;
+    meta.deletion_timestamp = old.deletion_timestamp;
+    meta.deletion_grace_period_seconds = old.deletion_grace_period_seconds;
+    meta.generate_name.clone_from(&old.generate_name);
+    match (live, &mut new) {
+        (Object::Namespace(live), Object::Namespace(new)) => {
+            new.spec.finalizers.clone_from(&live.spec.finalizers);
+            new.status.clone_from(&live.status);
+        }
+        (Object::Node(live), Object::Node(new)) => {
+            if new.spec.pod_cidr.is_empty() {
+                new.spec.pod_cidr.clone_from(&live.spec.pod_cidr);
+                new.spec.pod_cidrs.clone_from(&live.spec.pod_cidrs);
+            }
+            new.status.clone_from(&live.status);
+        }
+        (Object::Pod(live), Object::Pod(new)) => {
+            if new.spec.node_name.is_empty() {
+                new.spec.node_name.clone_from(&live.spec.node_name);
+            }
+            new.status.clone_from(&live.status);
+        }
+        (Object::ReplicaSet(live), Object::ReplicaSet(new)) => new.status.clone_from(&live.status),
+        (Object::Deployment(live), Object::Deployment(new)) => new.status.clone_from(&live.status),
+        _ => {}
+    }
+    new
+}
