@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{
-    Validation, suggest,
+    Validation,
     unimplemented::{Foreign, classify},
 };
 use crate::{
@@ -11,6 +11,7 @@ use crate::{
     errors::Errors,
     path::Path,
     schema::{Choice, Shape, Struct},
+    suggest,
 };
 
 /// Collects what it finds. Whatever it leaves in the document can be decoded, if it found no error.

@@ -1,7 +1,6 @@
 //! The one door for documents: schema check, typed decoding, defaults, validation.
 
 mod check;
-mod suggest;
 mod unimplemented;
 
 use std::io;
@@ -9,7 +8,7 @@ use std::io;
 use serde_json::{Map, Value};
 
 use self::check::Checker;
-use crate::{DecodeError, FieldError, Kind, Object, Reason, default, path::Path, schema, validate};
+use crate::{DecodeError, FieldError, Kind, Object, Reason, default, path::Path, schema, suggest, validate};
 
 /// The largest document that is taken, in bytes of JSON: 1.5 MiB.
 pub const OBJECT_BYTES_MAX: usize = 3 << 19;

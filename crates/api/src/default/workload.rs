@@ -14,24 +14,12 @@ pub(super) fn replica_set(replica_set: &mut ReplicaSet, warnings: &mut Vec<Strin
         &replica_set.spec.selector,
         warnings,
     );
-    if replica_set.metadata.labels.is_empty() {
-        replica_set
-            .metadata
-            .labels
-            .clone_from(&replica_set.spec.template.metadata.labels);
-    }
 }
 
 /// Fills in a deployment.
 pub(super) fn deployment(deployment: &mut Deployment, warnings: &mut Vec<String>) {
     let spec = &mut deployment.spec;
     template(&mut spec.template, &spec.selector, warnings);
-    if deployment.metadata.labels.is_empty() {
-        deployment
-            .metadata
-            .labels
-            .clone_from(&spec.template.metadata.labels);
-    }
     if spec.strategy.r#type == DeploymentStrategyType::RollingUpdate && spec.strategy.rolling_update.is_none()
     {
         spec.strategy.rolling_update = Some(RollingUpdateDeployment::default());

@@ -110,7 +110,7 @@ pub enum ImagePullPolicy {
     IfNotPresent,
     /// Before each start.
     Always,
-    /// Never: it must be on the node.
+    /// Not at all: it must be on the node.
     Never,
 }
 

@@ -8,7 +8,7 @@ use crate::schema::Struct;
 const DEPTH_MAX: usize = 4;
 
 /// The candidate nearest to `word`, if one is near enough.
-pub(super) fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (word.chars().count() / 3).clamp(1, 3);
     let scored = candidates.map(|candidate| (distance(word, candidate), candidate));
     scored
@@ -18,7 +18,7 @@ pub(super) fn closest<'a>(word: &str, candidates: impl Iterator<Item = &'a str>)
 }
 
 /// Where below `fields` there is a field of exactly this name: `template.spec.containers`.
-pub(super) fn deeper(name: &str, fields: &Struct) -> Option<String> {
+pub(crate) fn deeper(name: &str, fields: &Struct) -> Option<String> {
     let mut queue = VecDeque::from([(fields, String::new(), 0)]);
     while let Some((fields, path, depth)) = queue.pop_front() {
         for (field, inner) in &fields.fields {
