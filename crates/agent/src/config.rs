@@ -91,7 +91,11 @@ pub struct PressureThresholds {
 
 impl Default for PressureThresholds {
     fn default() -> Self {
-        Self { memory_available_bytes: 100 << 20, disk_available_percent: 10, pid_available_percent: 5 }
+        Self {
+            memory_available_bytes: 100 << 20,
+            disk_available_percent: 10,
+            pid_available_percent: 5,
+        }
     }
 }
 
@@ -108,13 +112,24 @@ pub struct ImageGcThresholds {
 
 impl Default for ImageGcThresholds {
     fn default() -> Self {
-        Self { high_percent: 85, low_percent: 80, age_min: Duration::from_secs(120) }
+        Self {
+            high_percent: 85,
+            low_percent: 80,
+            age_min: Duration::from_secs(120),
+        }
     }
 }
 
 /// The machine's name in lower case, as node names are written; `localhost` where it has none.
 pub fn host_name() -> String {
-    let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+    let name = nix::unistd::gethostname()
+        .ok()
+        .and_then(|name| name.into_string().ok())
+        .unwrap_or_default();
     let name = name.trim().to_ascii_lowercase();
-    if name.is_empty() { "localhost".to_owned() } else { name }
+    if name.is_empty() {
+        "localhost".to_owned()
+    } else {
+        name
+    }
 }

@@ -6,6 +6,22 @@
 
 mod config;
 mod error;
+mod agent;
+mod shared;
+mod session;
+mod outbox;
+mod manager;
+mod worker;
+mod pod;
+mod check;
+mod probe;
+mod engine;
+mod objects;
+mod images;
+mod ipam;
+mod node;
+mod gc;
+mod clock;
 pub mod runtime;
 pub mod spec;
 pub mod volumes;
@@ -13,6 +29,9 @@ pub mod volumes;
 pub use config::{AgentConfig, ImageGcThresholds, PressureThresholds, ServerAddress, host_name};
 pub use error::AgentError;
 
+use std::sync::Arc;
+
+use runtime::Docker;
 use tokio_util::sync::CancellationToken;
 
 /// Runs an agent until `shutdown` is cancelled. Containers go on running after it has ended.
@@ -22,6 +41,7 @@ use tokio_util::sync::CancellationToken;
 pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(), AgentError> {
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| AgentError::DataDir { path: config.data_dir.clone(), source })?;
-    shutdown.cancelled().await;
-    Ok(())
+    let host = config.docker_host.clone().or_else(|| std::env::var("DOCKER_HOST").ok());
+    let runtime = host.filter(|host| !host.is_empty()).map_or_else(Docker::default, |host| Docker::new(&host));
+    agent::run(config, Arc::new(runtime), shutdown).await
 }

@@ -1,0 +1,6 @@
+//! Makes room on the engine's disk by removing images that nobody uses.
+
+mod collector;
+mod policy;
+
+pub(crate) use collector::collect;

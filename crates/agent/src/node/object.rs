@@ -1,0 +1,119 @@
+//! The Node as the agent tells of it.
+
+use prost_types::Struct;
+use skep_api::{
+    ContainerImage, Node, NodeAddress, NodeAddressType, NodeCondition, NodeStatus, Object, Time, convert,
+};
+
+use super::{
+    MachineFacts, allocatable,
+    conditions::{Measured, conditions},
+};
+use crate::{AgentConfig, clock, engine::EngineState, runtime::ImageInfo};
+
+/// Images that are told of, largest first, as in Kubernetes.
+const IMAGES_MAX: usize = 50;
+
+/// All that a Node is told from.
+pub(super) struct NodeView<'a> {
+    pub(super) config: &'a AgentConfig,
+    pub(super) facts: &'a MachineFacts,
+    pub(super) engine: &'a EngineState,
+    pub(super) measured: Measured,
+    pub(super) images: &'a [ImageInfo],
+    pub(super) before: &'a [NodeCondition],
+}
+
+/// The Node to register with, before any image is known.
+pub(crate) fn hello(config: &AgentConfig, facts: &MachineFacts, engine: &EngineState) -> Struct {
+    let measured = Measured::take(&config.data_dir);
+    let view = NodeView {
+        config,
+        facts,
+        engine,
+        measured,
+        images: &[],
+        before: &[],
+    };
+    convert::to_struct(&Object::Node(node(&view, clock::now())))
+}
+
+/// The Node with its present status.
+pub(super) fn node(view: &NodeView<'_>, now: Time) -> Node {
+    let NodeView {
+        config,
+        facts,
+        engine,
+        ..
+    } = view;
+    let mut node = Node::default();
+    node.metadata.name.clone_from(&config.node_name);
+    node.metadata.labels.clone_from(&config.labels);
+    for (key, value) in [
+        ("kubernetes.io/hostname", &facts.host_name),
+        ("kubernetes.io/os", &facts.info.operating_system),
+        ("kubernetes.io/arch", &facts.info.architecture),
+    ] {
+        node.metadata
+            .labels
+            .entry(key.to_owned())
+            .or_insert_with(|| value.clone());
+    }
+    node.spec.taints.clone_from(&config.taints);
+    let mut info = facts.info.clone();
+    if let Some(engine) = &engine.info {
+        info.container_runtime_version = format!("docker://{}", engine.version);
+    }
+    node.status = NodeStatus {
+        capacity: facts.capacity.clone(),
+        allocatable: allocatable(&facts.capacity, &config.system_reserved),
+        conditions: dated(view, now),
+        addresses: addresses(facts),
+        node_info: info,
+        images: images(view.images),
+    };
+    node
+}
+
+fn dated(view: &NodeView<'_>, now: Time) -> Vec<NodeCondition> {
+    let mut found = conditions(&view.measured, view.engine, &view.config.pressure, now);
+    for condition in &mut found {
+        let before = view
+            .before
+            .iter()
+            .find(|before| before.r#type == condition.r#type);
+        let since = before.filter(|before| before.status == condition.status);
+        condition.last_transition_time = since
+            .and_then(|before| before.last_transition_time)
+            .or(Some(now.whole_secs()));
+        condition.last_heartbeat_time = Some(now.whole_secs());
+    }
+    found
+}
+
+fn addresses(facts: &MachineFacts) -> Vec<NodeAddress> {
+    let all = [
+        (NodeAddressType::InternalIP, &facts.address),
+        (NodeAddressType::Hostname, &facts.host_name),
+    ];
+    let told = all.into_iter().filter(|(_, address)| !address.is_empty());
+    told.map(|(r#type, address)| NodeAddress {
+        r#type,
+        address: address.clone(),
+    })
+    .collect()
+}
+
+fn images(images: &[ImageInfo]) -> Vec<ContainerImage> {
+    let mut images: Vec<&ImageInfo> = images.iter().filter(|image| !image.names.is_empty()).collect();
+    images.sort_by(|a, b| {
+        b.size_bytes
+            .cmp(&a.size_bytes)
+            .then_with(|| a.names.cmp(&b.names))
+    });
+    let told = images.into_iter().take(IMAGES_MAX).map(|image| ContainerImage {
+        names: image.names.clone(),
+        size_bytes: i64::try_from(image.size_bytes).unwrap_or(i64::MAX),
+    });
+    told.collect()
+}

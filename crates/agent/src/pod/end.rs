@@ -1,0 +1,101 @@
+//! The way down: containers end, then nothing is left; or, for a pod that is over, only what its logs need.
+
+use std::time::Duration;
+
+use skep_api::Time;
+
+use super::{Action, Address, Desired, Observed, Run, VolumeState, Work, plan::Plan};
+
+/// How a container ends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ending {
+    pub(super) grace: Duration,
+    pub(super) pre_stop: bool,
+}
+
+/// Ends what runs, and gives the address back; dead containers and volumes stay until the pod is deleted.
+pub(super) fn plan_ended(desired: &Desired, observed: &Observed, now: Time, plan: &mut Plan<'_>) {
+    if stop_all(desired, observed, now, plan) || is_starting(observed) {
+        return;
+    }
+    if let Some(holder) = &observed.holder {
+        plan.act(Action::Remove {
+            id: holder.id.clone(),
+        });
+    } else if observed.address != Address::None {
+        plan.act(Action::FreeAddress);
+    }
+}
+
+/// Ends what runs, then removes containers, volumes and address.
+pub(super) fn plan_gone(desired: &Desired, observed: &Observed, now: Time, plan: &mut Plan<'_>) {
+    if stop_all(desired, observed, now, plan) || is_starting(observed) {
+        return;
+    }
+    let mut left = false;
+    for (_, run) in observed.all_runs() {
+        left = true;
+        plan.act(Action::Remove { id: run.id.clone() });
+    }
+    if left {
+        return;
+    }
+    if observed.volumes != VolumeState::Absent {
+        plan.act(Action::TearDownVolumes);
+    }
+    if observed.address != Address::None {
+        plan.act(Action::FreeAddress);
+    }
+}
+
+/// Plans the end of a running container; true where this is new. An end that is going on is only ever made sooner.
+pub(super) fn stop(
+    observed: &Observed,
+    now: Time,
+    container: &str,
+    run: &Run,
+    ending: Ending,
+    plan: &mut Plan<'_>,
+) -> bool {
+    let Ending { grace, pre_stop } = ending;
+    let action = |pre_stop| Action::Stop {
+        container: container.to_owned(),
+        id: run.id.clone(),
+        grace,
+        pre_stop,
+    };
+    match observed.stopping.get(&run.id) {
+        None => plan.act(action(pre_stop)),
+        Some(killed_at) if *killed_at > now.plus(grace) => {
+            plan.force(action(false));
+            false
+        }
+        Some(_) => false,
+    }
+}
+
+/// True while a container (not the holder) runs.
+fn stop_all(desired: &Desired, observed: &Observed, now: Time, plan: &mut Plan<'_>) -> bool {
+    let ending = Ending {
+        grace: desired.grace(),
+        pre_stop: true,
+    };
+    let mut running = false;
+    for (name, runs) in &observed.runs {
+        for run in runs.iter().filter(|run| run.is_running()) {
+            running = true;
+            if stop(observed, now, name, run, ending, plan) {
+                plan.say(name, false, "Killing", format!("Stopping container {name}"));
+            }
+        }
+    }
+    running
+}
+
+/// True while work that may leave something behind is not over.
+fn is_starting(observed: &Observed) -> bool {
+    observed
+        .working
+        .iter()
+        .any(|work| matches!(work, Work::Start(_) | Work::Holder | Work::Volumes))
+}

@@ -1,0 +1,24 @@
+//! One pod on this node: what is wanted, what is seen, and the pure [`step`] from one to the other.
+
+mod action;
+mod backoff;
+mod conditions;
+mod container_status;
+mod desired;
+mod end;
+mod goal;
+mod next;
+mod notes;
+mod observed;
+mod plan;
+mod run;
+mod start;
+mod status;
+mod step;
+
+pub(crate) use action::{Action, Note, Work};
+pub(crate) use desired::Desired;
+pub(crate) use notes::notes;
+pub(crate) use observed::{Address, Failure, Hook, Image, Observed, Probed, VolumeState};
+pub(crate) use run::{CRASHES_LABEL, HOLDER, Run};
+pub(crate) use step::step;

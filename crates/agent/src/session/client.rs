@@ -1,0 +1,206 @@
+//! Keeps one session with the server; begins another when it breaks. Pods go on meanwhile.
+
+use std::{sync::Arc, time::Duration};
+
+use prost_types::Struct;
+use rand::RngExt;
+use skep_api::proto::{
+    AgentMessage, Assignments, Heartbeat, Hello, ServerMessage, agent_message::Message as Up,
+    server_message::Message as Down,
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Streaming;
+
+use super::{connect::Dialer, tunnel::Tunnels};
+use crate::{AgentError, shared::Shared};
+
+const BACKOFF_MIN: Duration = Duration::from_millis(50);
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+
+/// Changes that come this close together ride in one message.
+const COALESCE: Duration = Duration::from_millis(3);
+
+/// How long the server may take for its first word.
+const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Keeps a session with the server.
+pub(crate) struct Session {
+    shared: Arc<Shared>,
+    dialer: Dialer,
+    assignments: mpsc::Sender<Assignments>,
+    /// The Node as the agent would register it.
+    node: watch::Receiver<Struct>,
+    /// Told once, when the cluster is known.
+    cluster_known: watch::Sender<bool>,
+}
+
+/// Why a session ended.
+#[derive(Debug, thiserror::Error)]
+enum SessionError {
+    #[error("cannot reach the server")]
+    Connect(#[from] tonic::transport::Error),
+    #[error("the server ended the session: {0}")]
+    Status(#[from] Box<tonic::Status>),
+    #[error("the server closed the session")]
+    Closed,
+    #[error("the server did not welcome the node within {} s", WELCOME_TIMEOUT.as_secs())]
+    NoWelcome,
+    #[error("the server is of cluster {theirs}, and this node belongs to {ours}")]
+    OtherCluster { ours: String, theirs: String },
+}
+
+impl Session {
+    /// # Errors
+    /// Where the server's address makes no sense.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        assignments: mpsc::Sender<Assignments>,
+        node: watch::Receiver<Struct>,
+        cluster_known: watch::Sender<bool>,
+    ) -> Result<Self, AgentError> {
+        let dialer = Dialer::new(&shared.config.server)?;
+        Ok(Self {
+            shared,
+            dialer,
+            assignments,
+            node,
+            cluster_known,
+        })
+    }
+
+    /// Runs for ever.
+    pub(crate) async fn run(mut self) {
+        let mut wait = BACKOFF_MIN;
+        loop {
+            let begin = Instant::now();
+            let error = match self.once().await {
+                Ok(()) => return,
+                Err(error) => error,
+            };
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "no session with the server"
+            );
+            wait = if begin.elapsed() > BACKOFF_MAX {
+                BACKOFF_MIN
+            } else {
+                (wait * 2).min(BACKOFF_MAX)
+            };
+            let jitter: f64 = rand::rng().random_range(0.5..1.0);
+            tokio::time::sleep(wait.mul_f64(jitter)).await;
+        }
+    }
+
+    /// One session; `Ok` where nobody takes assignments any more.
+    async fn once(&mut self) -> Result<(), SessionError> {
+        let mut client = self.dialer.dial().await?;
+        let (up, messages) = mpsc::channel(16);
+        let _ = up.send(self.hello()).await;
+        let answered = client.session(ReceiverStream::new(messages)).await;
+        let mut down = answered.map_err(Box::new)?.into_inner();
+        let heartbeat = self.welcome(&mut down).await?;
+        self.shared.outbox.restart();
+        tracing::info!(cluster = self.shared.cluster(), "session with the server stands");
+        let mut writer = Writer {
+            shared: Arc::clone(&self.shared),
+            up,
+            sent: 0,
+        };
+        let mut tunnels = Tunnels::new(Arc::clone(&self.shared), client);
+        tokio::select! {
+            error = writer.run(heartbeat) => Err(error),
+            result = self.read(&mut down, &mut tunnels) => result,
+        }
+    }
+
+    fn hello(&mut self) -> AgentMessage {
+        let hello = Hello {
+            node_name: self.shared.config.node_name.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            node: Some(self.node.borrow_and_update().clone()),
+        };
+        AgentMessage {
+            message: Some(Up::Hello(hello)),
+        }
+    }
+
+    /// The server's first word; how often it wants to hear something.
+    async fn welcome(&self, down: &mut Streaming<ServerMessage>) -> Result<Duration, SessionError> {
+        let first = tokio::time::timeout(WELCOME_TIMEOUT, down.message()).await;
+        let first = first.map_err(|_| SessionError::NoWelcome)?.map_err(Box::new)?;
+        let Some(Down::Welcome(welcome)) = first.ok_or(SessionError::Closed)?.message else {
+            return Err(SessionError::NoWelcome);
+        };
+        let ours = self.shared.cluster.get_or_init(|| welcome.cluster_id.clone());
+        if *ours != welcome.cluster_id {
+            return Err(SessionError::OtherCluster {
+                ours: ours.clone(),
+                theirs: welcome.cluster_id,
+            });
+        }
+        self.cluster_known.send_replace(true);
+        Ok(Duration::from_secs(u64::from(welcome.heartbeat_seconds.max(1))))
+    }
+
+    async fn read(
+        &self,
+        down: &mut Streaming<ServerMessage>,
+        tunnels: &mut Tunnels,
+    ) -> Result<(), SessionError> {
+        loop {
+            let message = tokio::select! {
+                message = down.message() => message.map_err(Box::new)?.ok_or(SessionError::Closed)?,
+                () = tunnels.reap() => continue,
+            };
+            match message.message {
+                Some(Down::Assignments(assignments)) => {
+                    if self.assignments.send(assignments).await.is_err() {
+                        return Ok(());
+                    }
+                }
+                Some(Down::Ack(ack)) => self.shared.outbox.confirm(ack.messages),
+                Some(Down::OpenTunnel(open)) => tunnels.open(open),
+                Some(Down::Welcome(_)) | None => {}
+            }
+        }
+    }
+}
+
+/// Sends what the outbox has, and a heartbeat where it has nothing for a while.
+struct Writer {
+    shared: Arc<Shared>,
+    up: mpsc::Sender<AgentMessage>,
+    /// Messages since hello.
+    sent: u64,
+}
+
+impl Writer {
+    async fn run(&mut self, heartbeat: Duration) -> SessionError {
+        let interval = heartbeat / 2;
+        loop {
+            while let Some(message) = self.shared.outbox.next(self.sent + 1) {
+                if self.send(message).await.is_err() {
+                    return SessionError::Closed;
+                }
+            }
+            tokio::select! {
+                () = self.shared.outbox.changed() => tokio::time::sleep(COALESCE).await,
+                () = tokio::time::sleep(interval) => {
+                    let message = AgentMessage { message: Some(Up::Heartbeat(Heartbeat {})) };
+                    if self.send(message).await.is_err() {
+                        return SessionError::Closed;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn send(&mut self, message: AgentMessage) -> Result<(), mpsc::error::SendError<AgentMessage>> {
+        self.sent += 1;
+        self.up.send(message).await
+    }
+}

@@ -1,0 +1,207 @@
+//! What all parts of one agent have in common.
+
+use std::{
+    net::Ipv4Addr,
+    path::PathBuf,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU64},
+    },
+};
+
+use skep_api::{Pod, ResourceList, proto::EventReport};
+use tokio::sync::Semaphore;
+
+use crate::{
+    AgentConfig, clock,
+    images::Images,
+    ipam::Ipam,
+    objects::Objects,
+    outbox::Outbox,
+    pod::Note,
+    probe::Prober,
+    runtime::Runtime,
+    spec::{Dns, Facts},
+    volumes::Volumes,
+};
+
+/// What all parts of one agent have in common.
+pub(crate) struct Shared {
+    pub(crate) config: AgentConfig,
+    pub(crate) runtime: Arc<dyn Runtime>,
+    pub(crate) volumes: Volumes,
+    pub(crate) objects: Objects,
+    pub(crate) images: Images,
+    pub(crate) outbox: Outbox,
+    pub(crate) prober: Prober,
+    /// Containers that may be made and started at the same time.
+    pub(crate) starts: Semaphore,
+    /// The cluster's id, once a server has told it.
+    pub(crate) cluster: OnceLock<String>,
+    /// The engine may not lower OOM scores here; asking again costs a failed start each time.
+    pub(crate) oom_score_refused: AtomicBool,
+    /// Counts what may change the engine's list of images.
+    pub(crate) image_changes: AtomicU64,
+    pub(crate) machine: Machine,
+    net: Mutex<Net>,
+}
+
+/// What does not change while the agent runs.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Machine {
+    /// The node's address; empty where it has none.
+    pub(crate) host_ip: String,
+    /// What pods may ask for.
+    pub(crate) allocatable: ResourceList,
+    /// Bytes of memory.
+    pub(crate) memory_bytes: u64,
+    /// Where the node looks names up.
+    pub(crate) dns: Dns,
+}
+
+#[derive(Debug)]
+struct Net {
+    block: Option<(String, Ipam)>,
+    /// Why the bridge is not there.
+    problem: Option<String>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        config: AgentConfig,
+        runtime: Arc<dyn Runtime>,
+        machine: Machine,
+        prober: Prober,
+    ) -> Self {
+        Self {
+            volumes: Volumes::new(&config.data_dir),
+            objects: Objects::default(),
+            images: Images::new(Arc::clone(&runtime)),
+            outbox: Outbox::default(),
+            starts: Semaphore::new(config.parallel_starts.max(1)),
+            cluster: OnceLock::new(),
+            oom_score_refused: AtomicBool::new(false),
+            image_changes: AtomicU64::new(0),
+            net: Mutex::new(Net {
+                block: None,
+                problem: Some("it is not set up yet".to_owned()),
+            }),
+            config,
+            runtime,
+            machine,
+            prober,
+        }
+    }
+
+    /// The cluster's id; empty before a server has told it, and then nothing is started.
+    pub(crate) fn cluster(&self) -> &str {
+        self.cluster.get().map_or("", String::as_str)
+    }
+
+    /// Name of the bridge in the engine. Several nodes and clusters may share one engine.
+    pub(crate) fn network(&self) -> String {
+        let cluster: String = self
+            .cluster()
+            .chars()
+            .filter(char::is_ascii_alphanumeric)
+            .take(8)
+            .collect();
+        format!("skep-{}-{cluster}", self.config.node_name)
+    }
+
+    /// Folder of Localhost seccomp profiles.
+    pub(crate) fn seccomp_dir(&self) -> PathBuf {
+        self.config.data_dir.join("seccomp")
+    }
+
+    /// What a pod may ask of its node.
+    pub(crate) fn facts(&self, pod_address: Option<Ipv4Addr>) -> Facts {
+        Facts {
+            node_name: self.config.node_name.clone(),
+            host_ip: self.machine.host_ip.clone(),
+            pod_address,
+            allocatable: self.machine.allocatable.clone(),
+        }
+    }
+
+    /// Tells of something that happened to a pod.
+    pub(crate) fn event(&self, pod: &Pod, note: Note) {
+        let meta = &pod.metadata;
+        let is_init = pod
+            .spec
+            .init_containers
+            .iter()
+            .any(|container| container.name == note.container);
+        let field_path = match (note.container.as_str(), is_init) {
+            ("", _) => String::new(),
+            (name, true) => format!("spec.initContainers{{{name}}}"),
+            (name, false) => format!("spec.containers{{{name}}}"),
+        };
+        self.outbox.event(EventReport {
+            kind: "Pod".to_owned(),
+            namespace: meta.namespace.clone(),
+            name: meta.name.clone(),
+            uid: meta.uid.clone(),
+            field_path,
+            warning: note.warning,
+            reason: note.reason.to_owned(),
+            message: note.message,
+            time_millis: clock::now().as_millis(),
+        });
+    }
+
+    /// The node's addresses, from the first podCIDR on; false where there was one already.
+    pub(crate) fn set_ipam(&self, cidr: &str, ipam: Ipam) -> bool {
+        let mut net = self.net();
+        let is_new = net.block.is_none();
+        net.block.get_or_insert_with(|| (cidr.to_owned(), ipam));
+        is_new
+    }
+
+    /// The node's podCIDR and its own address in it.
+    pub(crate) fn block(&self) -> Option<(String, Ipv4Addr)> {
+        self.net()
+            .block
+            .as_ref()
+            .map(|(cidr, ipam)| (cidr.clone(), ipam.gateway()))
+    }
+
+    /// The bridge is as wanted, or why not.
+    pub(crate) fn set_network(&self, problem: Option<String>) {
+        self.net().problem = problem;
+    }
+
+    /// True once pods can have addresses.
+    pub(crate) fn is_network_ready(&self) -> bool {
+        self.net().problem.is_none()
+    }
+
+    /// The address that a pod has from before.
+    pub(crate) fn claim_address(&self, uid: &str, address: Ipv4Addr) -> Option<Ipv4Addr> {
+        self.net().block.as_mut()?.1.take(uid, Some(address)).ok()
+    }
+
+    /// An address for a pod.
+    ///
+    /// # Errors
+    /// In words, where there is none.
+    pub(crate) fn take_address(&self, uid: &str, wanted: Option<Ipv4Addr>) -> Result<Ipv4Addr, String> {
+        let Net { block, problem } = &mut *self.net();
+        match (block, problem) {
+            (None, _) => Err("the node has no podCIDR yet".to_owned()),
+            (_, Some(problem)) => Err(format!("the node has no bridge for pods: {problem}")),
+            (Some((_, ipam)), None) => ipam.take(uid, wanted).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Gives a pod's address back.
+    pub(crate) fn free_address(&self, uid: &str) {
+        if let Some((_, ipam)) = &mut self.net().block {
+            ipam.free(uid);
+        }
+    }
+
+    fn net(&self) -> MutexGuard<'_, Net> {
+        self.net.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

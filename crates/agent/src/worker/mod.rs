@@ -1,0 +1,13 @@
+//! One task for each pod: it gathers what is seen, asks [`crate::pod::step`] and has the actions done.
+
+mod examine;
+mod execute;
+mod image;
+mod inbox;
+mod outcome;
+mod start;
+mod stop;
+mod task;
+
+pub(crate) use inbox::Inbox;
+pub(crate) use task::Worker;
