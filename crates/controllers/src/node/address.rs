@@ -2,7 +2,7 @@
 
 use skep_api::Node;
 
-use super::NAME;
+use super::{NAME, taints};
 use crate::{Context, EventNote, Ipv4Block, Reconciled};
 
 /// Gives a node without block one that overlaps no other node's.
@@ -28,6 +28,7 @@ pub(super) fn assign(ctx: &Context<'_>, node: &mut Node, result: &mut Reconciled
                 .events
                 .push(EventNote::normal(node, NAME, "RegisteredNode", message));
         }
+        None if taints::is_without_network(node) => {}
         None => {
             let cluster = ctx.settings.cluster_cidr;
             let message = format!(

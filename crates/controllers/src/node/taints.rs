@@ -25,6 +25,14 @@ pub(super) fn is_not_ready(node: &Node) -> bool {
     !NodeCondition::is_true(&node.status.conditions, NodeConditionType::Ready)
 }
 
+/// True for a node that is known to have no network for pods.
+pub(super) fn is_without_network(node: &Node) -> bool {
+    node.spec
+        .taints
+        .iter()
+        .any(|taint| taint.key == NETWORK_UNAVAILABLE)
+}
+
 /// Adds the taints that the conditions ask for and removes those they do not; taints of others stay as they are.
 pub(super) fn follow_conditions(now: Time, node: &mut Node) {
     let wanted = wanted(node);
@@ -66,6 +74,9 @@ fn wanted(node: &Node) -> Vec<(&'static str, TaintEffect)> {
         .into_iter()
         .filter(|(r#type, _)| NodeCondition::is_true(conditions, *r#type));
     taints.extend(holding.map(|(_, key)| (key, NoSchedule)));
+    if node.spec.pod_cidr.is_empty() && !taints.contains(&(NETWORK_UNAVAILABLE, NoSchedule)) {
+        taints.push((NETWORK_UNAVAILABLE, NoSchedule));
+    }
     if node.spec.unschedulable {
         taints.push((UNSCHEDULABLE, NoSchedule));
     }

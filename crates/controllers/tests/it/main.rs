@@ -1,0 +1,12 @@
+//! The controllers together with the real state and scheduler, under simulated time.
+
+mod kubelet;
+mod sim;
+
+mod collectors;
+mod events;
+mod invariants;
+mod nodes;
+mod replica_sets;
+mod rollouts;
+mod sizes;
