@@ -1,4 +1,5 @@
 //! The controllers together with the real state and scheduler, under simulated time.
+#![expect(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 mod kubelet;
 mod sim;

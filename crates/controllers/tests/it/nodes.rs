@@ -130,10 +130,10 @@ fn pods_of_a_lost_node_are_not_ready_and_are_replaced_after_a_while() {
     }
     sim.advance(400);
     expect![[r#"
-         50s | rev 1: 2 of 3 ready
-         80s | rev 1: 2 of 2 ready, 1 ending
-         80s | rev 1: 2 of 3 ready, 1 ending
-         82s | rev 1: 3 of 3 ready, 1 ending
+        50s  | rev 1: 2 of 3 ready
+        80s  | rev 1: 2 of 2 ready, 1 ending
+        80s  | rev 1: 2 of 3 ready, 1 ending
+        82s  | rev 1: 3 of 3 ready, 1 ending
     "#]]
     .assert_eq(&sim.transcript());
     let going: Vec<String> = sim

@@ -63,7 +63,7 @@ fn deleted_and_failed_pods_are_replaced() {
     let first = names(&sim);
     sim.delete::<Pod>(&first[0], Propagation::Background);
     sim.status::<Pod>(&first[1], |pod| {
-        pod.status = skep_testkit::pod("x").failed(1).build().status
+        pod.status = skep_testkit::pod("x").failed(1).build().status;
     });
     sim.settle();
     let now = names(&sim);
@@ -95,7 +95,7 @@ fn pod_that_is_relabelled_is_released_and_replaced() {
     sim.advance(5);
     let first = names(&sim)[0].clone();
     sim.edit::<Pod>(&first, |pod| {
-        drop(pod.metadata.labels.insert("app".to_owned(), "debug".to_owned()))
+        drop(pod.metadata.labels.insert("app".to_owned(), "debug".to_owned()));
     });
     sim.advance(5);
     assert_eq!(sim.pods().len(), 3);

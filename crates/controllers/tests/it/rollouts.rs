@@ -12,7 +12,7 @@ fn check(sim: &mut Sim, expected: &Expect) {
 
 fn roll(sim: &mut Sim, image: &str) {
     sim.edit::<Deployment>("web", |web| {
-        web.spec.template.spec.containers[0].image = image.to_owned()
+        web.spec.template.spec.containers[0].image = image.to_owned();
     });
 }
 
@@ -51,24 +51,24 @@ fn rolling_update_without_missing_pods() {
     check(
         &mut sim,
         &expect![[r#"
-          0s | rev 1: 0 of 0 ready
-          0s | rev 1: 0 of 3 ready
-          2s | rev 1: 3 of 3 ready
-        --- v2
-         10s | rev 1: 3 of 3 ready | rev 2: 0 of 0 ready
-         10s | rev 1: 3 of 3 ready | rev 2: 0 of 1 ready
-         12s | rev 1: 3 of 3 ready | rev 2: 1 of 1 ready
-         12s | rev 1: 2 of 2 ready, 1 ending | rev 2: 1 of 1 ready
-         12s | rev 1: 2 of 2 ready, 1 ending | rev 2: 1 of 2 ready
-         13s | rev 1: 2 of 2 ready | rev 2: 1 of 2 ready
-         14s | rev 1: 2 of 2 ready | rev 2: 2 of 2 ready
-         14s | rev 1: 1 of 1 ready, 1 ending | rev 2: 2 of 2 ready
-         14s | rev 1: 1 of 1 ready, 1 ending | rev 2: 2 of 3 ready
-         15s | rev 1: 1 of 1 ready | rev 2: 2 of 3 ready
-         16s | rev 1: 1 of 1 ready | rev 2: 3 of 3 ready
-         16s | rev 1: 0 of 0 ready, 1 ending | rev 2: 3 of 3 ready
-         17s | rev 1: 0 of 0 ready | rev 2: 3 of 3 ready
-    "#]],
+            0s   | rev 1: 0 of 0 ready
+            0s   | rev 1: 0 of 3 ready
+            2s   | rev 1: 3 of 3 ready
+            --- v2
+            10s  | rev 1: 3 of 3 ready | rev 2: 0 of 0 ready
+            10s  | rev 1: 3 of 3 ready | rev 2: 0 of 1 ready
+            12s  | rev 1: 3 of 3 ready | rev 2: 1 of 1 ready
+            12s  | rev 1: 2 of 2 ready, 1 ending | rev 2: 1 of 1 ready
+            12s  | rev 1: 2 of 2 ready, 1 ending | rev 2: 1 of 2 ready
+            13s  | rev 1: 2 of 2 ready | rev 2: 1 of 2 ready
+            14s  | rev 1: 2 of 2 ready | rev 2: 2 of 2 ready
+            14s  | rev 1: 1 of 1 ready, 1 ending | rev 2: 2 of 2 ready
+            14s  | rev 1: 1 of 1 ready, 1 ending | rev 2: 2 of 3 ready
+            15s  | rev 1: 1 of 1 ready | rev 2: 2 of 3 ready
+            16s  | rev 1: 1 of 1 ready | rev 2: 3 of 3 ready
+            16s  | rev 1: 0 of 0 ready, 1 ending | rev 2: 3 of 3 ready
+            17s  | rev 1: 0 of 0 ready | rev 2: 3 of 3 ready
+        "#]],
     );
     expect![[r#"
         Available=True MinimumReplicasAvailable: Deployment has minimum availability.
@@ -88,20 +88,20 @@ fn rolling_update_in_place_of_missing_pods() {
     check(
         &mut sim,
         &expect![[r#"
-          0s | rev 1: 0 of 0 ready
-          0s | rev 1: 0 of 4 ready
-          2s | rev 1: 4 of 4 ready
-        --- v2
-         10s | rev 1: 4 of 4 ready | rev 2: 0 of 0 ready
-         10s | rev 1: 2 of 2 ready, 2 ending | rev 2: 0 of 0 ready
-         10s | rev 1: 2 of 2 ready, 2 ending | rev 2: 0 of 2 ready
-         11s | rev 1: 2 of 2 ready | rev 2: 0 of 2 ready
-         12s | rev 1: 2 of 2 ready | rev 2: 2 of 2 ready
-         12s | rev 1: 0 of 0 ready, 2 ending | rev 2: 2 of 2 ready
-         12s | rev 1: 0 of 0 ready, 2 ending | rev 2: 2 of 4 ready
-         13s | rev 1: 0 of 0 ready | rev 2: 2 of 4 ready
-         14s | rev 1: 0 of 0 ready | rev 2: 4 of 4 ready
-    "#]],
+            0s   | rev 1: 0 of 0 ready
+            0s   | rev 1: 0 of 4 ready
+            2s   | rev 1: 4 of 4 ready
+            --- v2
+            10s  | rev 1: 4 of 4 ready | rev 2: 0 of 0 ready
+            10s  | rev 1: 2 of 2 ready, 2 ending | rev 2: 0 of 0 ready
+            10s  | rev 1: 2 of 2 ready, 2 ending | rev 2: 0 of 2 ready
+            11s  | rev 1: 2 of 2 ready | rev 2: 0 of 2 ready
+            12s  | rev 1: 2 of 2 ready | rev 2: 2 of 2 ready
+            12s  | rev 1: 0 of 0 ready, 2 ending | rev 2: 2 of 2 ready
+            12s  | rev 1: 0 of 0 ready, 2 ending | rev 2: 2 of 4 ready
+            13s  | rev 1: 0 of 0 ready | rev 2: 2 of 4 ready
+            14s  | rev 1: 0 of 0 ready | rev 2: 4 of 4 ready
+        "#]],
     );
 }
 
@@ -116,16 +116,16 @@ fn recreate_starts_new_pods_only_when_the_old_ones_are_gone() {
     check(
         &mut sim,
         &expect![[r#"
-          0s | rev 1: 0 of 0 ready
-          0s | rev 1: 0 of 2 ready
-          2s | rev 1: 2 of 2 ready
-        --- v2
-         10s | rev 1: 0 of 0 ready, 2 ending
-         11s | rev 1: 0 of 0 ready
-         11s | rev 1: 0 of 0 ready | rev 2: 0 of 0 ready
-         11s | rev 1: 0 of 0 ready | rev 2: 0 of 2 ready
-         13s | rev 1: 0 of 0 ready | rev 2: 2 of 2 ready
-    "#]],
+            0s   | rev 1: 0 of 0 ready
+            0s   | rev 1: 0 of 2 ready
+            2s   | rev 1: 2 of 2 ready
+            --- v2
+            10s  | rev 1: 0 of 0 ready, 2 ending
+            11s  | rev 1: 0 of 0 ready
+            11s  | rev 1: 0 of 0 ready | rev 2: 0 of 0 ready
+            11s  | rev 1: 0 of 0 ready | rev 2: 0 of 2 ready
+            13s  | rev 1: 0 of 0 ready | rev 2: 2 of 2 ready
+        "#]],
     );
 }
 
@@ -145,20 +145,20 @@ fn pod_counts_only_once_it_was_ready_long_enough() {
     check(
         &mut sim,
         &expect![[r#"
-          0s | rev 1: 0 of 0 ready
-          0s | rev 1: 0 of 2 ready
-          2s | rev 1: 2 of 2 ready
-        --- v2
-         30s | rev 1: 2 of 2 ready | rev 2: 0 of 0 ready
-         30s | rev 1: 2 of 2 ready | rev 2: 0 of 1 ready
-         32s | rev 1: 2 of 2 ready | rev 2: 1 of 1 ready
-         42s | rev 1: 1 of 1 ready, 1 ending | rev 2: 1 of 1 ready
-         42s | rev 1: 1 of 1 ready, 1 ending | rev 2: 1 of 2 ready
-         43s | rev 1: 1 of 1 ready | rev 2: 1 of 2 ready
-         44s | rev 1: 1 of 1 ready | rev 2: 2 of 2 ready
-         54s | rev 1: 0 of 0 ready, 1 ending | rev 2: 2 of 2 ready
-         55s | rev 1: 0 of 0 ready | rev 2: 2 of 2 ready
-    "#]],
+            0s   | rev 1: 0 of 0 ready
+            0s   | rev 1: 0 of 2 ready
+            2s   | rev 1: 2 of 2 ready
+            --- v2
+            30s  | rev 1: 2 of 2 ready | rev 2: 0 of 0 ready
+            30s  | rev 1: 2 of 2 ready | rev 2: 0 of 1 ready
+            32s  | rev 1: 2 of 2 ready | rev 2: 1 of 1 ready
+            42s  | rev 1: 1 of 1 ready, 1 ending | rev 2: 1 of 1 ready
+            42s  | rev 1: 1 of 1 ready, 1 ending | rev 2: 1 of 2 ready
+            43s  | rev 1: 1 of 1 ready | rev 2: 1 of 2 ready
+            44s  | rev 1: 1 of 1 ready | rev 2: 2 of 2 ready
+            54s  | rev 1: 0 of 0 ready, 1 ending | rev 2: 2 of 2 ready
+            55s  | rev 1: 0 of 0 ready | rev 2: 2 of 2 ready
+        "#]],
     );
 }
 
@@ -191,17 +191,17 @@ fn broken_rollout_stops_at_its_deadline_and_says_why() {
     check(
         &mut sim,
         &expect![[r#"
-          0s | rev 1: 0 of 0 ready
-          0s | rev 1: 0 of 3 ready
-          2s | rev 1: 3 of 3 ready
-        --- broken
-         10s | rev 1: 3 of 3 ready | rev 2: 0 of 0 ready
-         10s | rev 1: 3 of 3 ready | rev 2: 0 of 1 ready
-        --- v1 again
-         70s | rev 2: 0 of 1 ready | rev 3: 3 of 3 ready
-         70s | rev 2: 0 of 0 ready, 1 ending | rev 3: 3 of 3 ready
-         71s | rev 2: 0 of 0 ready | rev 3: 3 of 3 ready
-    "#]],
+            0s   | rev 1: 0 of 0 ready
+            0s   | rev 1: 0 of 3 ready
+            2s   | rev 1: 3 of 3 ready
+            --- broken
+            10s  | rev 1: 3 of 3 ready | rev 2: 0 of 0 ready
+            10s  | rev 1: 3 of 3 ready | rev 2: 0 of 1 ready
+            --- v1 again
+            70s  | rev 2: 0 of 1 ready | rev 3: 3 of 3 ready
+            70s  | rev 2: 0 of 0 ready, 1 ending | rev 3: 3 of 3 ready
+            71s  | rev 2: 0 of 0 ready | rev 3: 3 of 3 ready
+        "#]],
     );
     expect![[r#"
         Available=True MinimumReplicasAvailable: Deployment has minimum availability.
@@ -223,26 +223,26 @@ fn unhealthy_old_pods_go_first() {
     check(
         &mut sim,
         &expect![[r#"
-          0s | rev 1: 0 of 0 ready
-          0s | rev 1: 0 of 4 ready
-          2s | rev 1: 4 of 4 ready
-         10s | rev 1: 4 of 4 ready | rev 2: 0 of 0 ready
-         10s | rev 1: 3 of 3 ready, 1 ending | rev 2: 0 of 1 ready
-         10s | rev 1: 3 of 3 ready, 1 ending | rev 2: 0 of 2 ready
-         11s | rev 1: 3 of 3 ready | rev 2: 0 of 2 ready
-        --- v3
-         30s | rev 1: 3 of 3 ready | rev 2: 0 of 2 ready | rev 3: 0 of 0 ready
-         30s | rev 1: 3 of 3 ready | rev 2: 0 of 0 ready, 2 ending | rev 3: 0 of 0 ready
-         30s | rev 1: 3 of 3 ready | rev 2: 0 of 0 ready, 2 ending | rev 3: 0 of 2 ready
-         31s | rev 1: 3 of 3 ready | rev 2: 0 of 0 ready | rev 3: 0 of 2 ready
-         32s | rev 1: 3 of 3 ready | rev 2: 0 of 0 ready | rev 3: 2 of 2 ready
-         32s | rev 1: 1 of 1 ready, 2 ending | rev 2: 0 of 0 ready | rev 3: 2 of 2 ready
-         32s | rev 1: 1 of 1 ready, 2 ending | rev 2: 0 of 0 ready | rev 3: 2 of 4 ready
-         33s | rev 1: 1 of 1 ready | rev 2: 0 of 0 ready | rev 3: 2 of 4 ready
-         34s | rev 1: 1 of 1 ready | rev 2: 0 of 0 ready | rev 3: 4 of 4 ready
-         34s | rev 1: 0 of 0 ready, 1 ending | rev 2: 0 of 0 ready | rev 3: 4 of 4 ready
-         35s | rev 1: 0 of 0 ready | rev 2: 0 of 0 ready | rev 3: 4 of 4 ready
-    "#]],
+            0s   | rev 1: 0 of 0 ready
+            0s   | rev 1: 0 of 4 ready
+            2s   | rev 1: 4 of 4 ready
+            10s  | rev 1: 4 of 4 ready | rev 2: 0 of 0 ready
+            10s  | rev 1: 3 of 3 ready, 1 ending | rev 2: 0 of 1 ready
+            10s  | rev 1: 3 of 3 ready, 1 ending | rev 2: 0 of 2 ready
+            11s  | rev 1: 3 of 3 ready | rev 2: 0 of 2 ready
+            --- v3
+            30s  | rev 1: 3 of 3 ready | rev 2: 0 of 2 ready | rev 3: 0 of 0 ready
+            30s  | rev 1: 3 of 3 ready | rev 2: 0 of 0 ready, 2 ending | rev 3: 0 of 0 ready
+            30s  | rev 1: 3 of 3 ready | rev 2: 0 of 0 ready, 2 ending | rev 3: 0 of 2 ready
+            31s  | rev 1: 3 of 3 ready | rev 2: 0 of 0 ready | rev 3: 0 of 2 ready
+            32s  | rev 1: 3 of 3 ready | rev 2: 0 of 0 ready | rev 3: 2 of 2 ready
+            32s  | rev 1: 1 of 1 ready, 2 ending | rev 2: 0 of 0 ready | rev 3: 2 of 2 ready
+            32s  | rev 1: 1 of 1 ready, 2 ending | rev 2: 0 of 0 ready | rev 3: 2 of 4 ready
+            33s  | rev 1: 1 of 1 ready | rev 2: 0 of 0 ready | rev 3: 2 of 4 ready
+            34s  | rev 1: 1 of 1 ready | rev 2: 0 of 0 ready | rev 3: 4 of 4 ready
+            34s  | rev 1: 0 of 0 ready, 1 ending | rev 2: 0 of 0 ready | rev 3: 4 of 4 ready
+            35s  | rev 1: 0 of 0 ready | rev 2: 0 of 0 ready | rev 3: 4 of 4 ready
+        "#]],
     );
 }
 
@@ -323,26 +323,26 @@ fn paused_deployment_is_resized_but_not_rolled() {
     check(
         &mut sim,
         &expect![[r#"
-          0s | rev 1: 0 of 0 ready
-          0s | rev 1: 0 of 2 ready
-          2s | rev 1: 2 of 2 ready
-         10s | rev 1: 2 of 3 ready
-         12s | rev 1: 3 of 3 ready
-        --- resumed
-         20s | rev 1: 3 of 3 ready | rev 2: 0 of 0 ready
-         20s | rev 1: 3 of 3 ready | rev 2: 0 of 1 ready
-         22s | rev 1: 3 of 3 ready | rev 2: 1 of 1 ready
-         22s | rev 1: 2 of 2 ready, 1 ending | rev 2: 1 of 1 ready
-         22s | rev 1: 2 of 2 ready, 1 ending | rev 2: 1 of 2 ready
-         23s | rev 1: 2 of 2 ready | rev 2: 1 of 2 ready
-         24s | rev 1: 2 of 2 ready | rev 2: 2 of 2 ready
-         24s | rev 1: 1 of 1 ready, 1 ending | rev 2: 2 of 2 ready
-         24s | rev 1: 1 of 1 ready, 1 ending | rev 2: 2 of 3 ready
-         25s | rev 1: 1 of 1 ready | rev 2: 2 of 3 ready
-         26s | rev 1: 1 of 1 ready | rev 2: 3 of 3 ready
-         26s | rev 1: 0 of 0 ready, 1 ending | rev 2: 3 of 3 ready
-         27s | rev 1: 0 of 0 ready | rev 2: 3 of 3 ready
-    "#]],
+            0s   | rev 1: 0 of 0 ready
+            0s   | rev 1: 0 of 2 ready
+            2s   | rev 1: 2 of 2 ready
+            10s  | rev 1: 2 of 3 ready
+            12s  | rev 1: 3 of 3 ready
+            --- resumed
+            20s  | rev 1: 3 of 3 ready | rev 2: 0 of 0 ready
+            20s  | rev 1: 3 of 3 ready | rev 2: 0 of 1 ready
+            22s  | rev 1: 3 of 3 ready | rev 2: 1 of 1 ready
+            22s  | rev 1: 2 of 2 ready, 1 ending | rev 2: 1 of 1 ready
+            22s  | rev 1: 2 of 2 ready, 1 ending | rev 2: 1 of 2 ready
+            23s  | rev 1: 2 of 2 ready | rev 2: 1 of 2 ready
+            24s  | rev 1: 2 of 2 ready | rev 2: 2 of 2 ready
+            24s  | rev 1: 1 of 1 ready, 1 ending | rev 2: 2 of 2 ready
+            24s  | rev 1: 1 of 1 ready, 1 ending | rev 2: 2 of 3 ready
+            25s  | rev 1: 1 of 1 ready | rev 2: 2 of 3 ready
+            26s  | rev 1: 1 of 1 ready | rev 2: 3 of 3 ready
+            26s  | rev 1: 0 of 0 ready, 1 ending | rev 2: 3 of 3 ready
+            27s  | rev 1: 0 of 0 ready | rev 2: 3 of 3 ready
+        "#]],
     );
 }
 

@@ -17,7 +17,11 @@ use crate::kubelet::Kubelet;
 /// More rounds than any story needs: beyond them the controllers do not come to rest.
 const ROUNDS_MAX: usize = 300;
 
+/// A controller by its place, and a key of its own.
 type Wish = (usize, ObjectKey);
+
+/// What must hold after every entry; panics where it does not.
+type Invariant = Box<dyn Fn(&State)>;
 
 pub(crate) struct Sim {
     pub(crate) state: State,
@@ -25,7 +29,7 @@ pub(crate) struct Sim {
     pub(crate) settings: Settings,
     pub(crate) kubelet: Kubelet,
     /// Called after every entry that is applied.
-    pub(crate) invariant: Option<Box<dyn Fn(&State)>>,
+    pub(crate) invariant: Option<Invariant>,
     pub(crate) notes: Vec<EventNote>,
     controllers: Vec<Box<dyn Controller>>,
     scheduler: Scheduler,
@@ -334,8 +338,8 @@ impl Sim {
             }
         }
         if line != self.last_line {
-            let secs = self.now.since(start()).as_secs();
-            writeln!(self.log, "{secs:>3}s{line}").unwrap();
+            let time = format!("{}s", self.now.since(start()).as_secs());
+            writeln!(self.log, "{time:<4}{line}").unwrap();
             self.last_line = line;
         }
     }
