@@ -136,10 +136,10 @@ impl RaftStateMachine<Types> for Machine {
     }
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<SnapshotOf<Types, SnapshotFile>>> {
-        Ok(self
-            .snapshots
-            .newest()
-            .map(|(meta, snapshot)| Snapshot { meta, snapshot }))
+        Ok(self.snapshots.newest().map(|(meta, info)| {
+            let snapshot = SnapshotFile { path: info.path };
+            Snapshot { meta, snapshot }
+        }))
     }
 }
 
@@ -160,18 +160,14 @@ impl RaftSnapshotBuilder<Types> for Builder {
         let taken = tokio::task::spawn_blocking(move || snapshots.take(&meta, &state))
             .await
             .map_err(io::Error::other)?;
-        Ok(match (taken, self.snapshots.newest()) {
-            (Ok(info), _) => Snapshot {
-                meta: self.meta.clone(),
-                snapshot: SnapshotFile { path: info.path },
-            },
-            (Err(_), Some((meta, snapshot))) => Snapshot { meta, snapshot },
-            (Err(_), None) => Snapshot {
-                meta: SnapshotMeta::default(),
-                snapshot: SnapshotFile {
-                    path: Default::default(),
-                },
-            },
+        let (meta, path) = match (taken, self.snapshots.newest()) {
+            (Ok(info), _) => (self.meta.clone(), info.path),
+            (Err(_), Some((meta, info))) => (meta, info.path),
+            (Err(_), None) => Default::default(),
+        };
+        Ok(Snapshot {
+            meta,
+            snapshot: SnapshotFile { path },
         })
     }
 }

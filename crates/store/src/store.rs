@@ -187,21 +187,27 @@ impl Store {
         let mut attempts = self.inner.snapshots.attempts();
         loop {
             attempts.mark_unchanged();
+            if let Some((_, newest)) = self
+                .inner
+                .snapshots
+                .newest()
+                .filter(|(_, info)| info.revision >= wanted)
+            {
+                return Ok(newest);
+            }
             self.inner
                 .raft
                 .trigger()
                 .snapshot()
                 .await
                 .map_err(|_| SnapshotError::Stopped)?;
-            // An attempt that began earlier may come first; the next one covers what is wanted.
             tokio::select! {
                 changed = attempts.changed() => changed.map_err(|_| SnapshotError::Stopped)?,
                 _ = self.failed() => return Err(SnapshotError::Stopped),
             }
-            match attempts.borrow_and_update().result.clone() {
-                Some(Ok(info)) if info.revision < wanted => {}
-                Some(result) => return result,
-                None => {}
+            // An attempt that began earlier may have ended: the next one covers what is wanted.
+            if let Some(Err(error)) = attempts.borrow_and_update().result.clone() {
+                return Err(error);
             }
         }
     }

@@ -46,7 +46,7 @@ pub(crate) struct Snapshots {
     dir: PathBuf,
     /// Bytes that a snapshot leaves free.
     reserve: u64,
-    newest: Mutex<Option<SnapshotMeta>>,
+    newest: Mutex<Option<(SnapshotMeta, SnapshotInfo)>>,
     attempts: watch::Sender<Attempt>,
 }
 
@@ -59,17 +59,26 @@ impl Snapshots {
         remove_unfinished(&dir).map_err(io_at(&dir))?;
         let paths = list(&dir).map_err(io_at(&dir))?;
         let loaded = paths.last().map(|path| load(path)).transpose()?;
-        let newest = Mutex::new(loaded.as_ref().map(|(meta, _)| meta.clone()));
-        let attempts = watch::Sender::new(Attempt::default());
-        Ok((
-            Self {
-                dir,
-                reserve,
-                newest,
-                attempts,
-            },
-            loaded,
-        ))
+        let snapshots = Self {
+            dir,
+            reserve,
+            newest: Mutex::default(),
+            attempts: watch::Sender::default(),
+        };
+        if let Some((meta, state)) = &loaded {
+            let path = snapshots.path_of(meta);
+            let bytes = fs::metadata(&path).map_err(io_at(&path))?.len();
+            let revision = state.revision();
+            snapshots.set_newest(
+                meta,
+                SnapshotInfo {
+                    path,
+                    revision,
+                    bytes,
+                },
+            );
+        }
+        Ok((snapshots, loaded))
     }
 
     /// Takes a snapshot. Blocks; the outcome goes to [`Snapshots::attempts`] as well.
@@ -84,7 +93,7 @@ impl Snapshots {
             .map_err(|error| SnapshotError::Write(error.to_string()));
         match &result {
             Ok(info) => {
-                self.set_newest(meta);
+                self.set_newest(meta, info.clone());
                 tracing::info!(path = %info.path.display(), revision = info.revision, bytes = info.bytes, "snapshot taken");
             }
             Err(error) => tracing::warn!(%error, "no snapshot was taken; the log keeps everything"),
@@ -105,19 +114,21 @@ impl Snapshots {
             fs::rename(&received.path, &path)?;
             sync_dir(&self.dir)?;
         }
-        self.set_newest(meta);
+        let bytes = fs::metadata(&path)?.len();
+        self.set_newest(
+            meta,
+            SnapshotInfo {
+                path,
+                revision: state.revision(),
+                bytes,
+            },
+        );
         Ok(state)
     }
 
     /// The newest snapshot.
-    pub(crate) fn newest(&self) -> Option<(SnapshotMeta, SnapshotFile)> {
-        let meta = self
-            .newest
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()?;
-        let path = self.path_of(&meta);
-        Some((meta, SnapshotFile { path }))
+    pub(crate) fn newest(&self) -> Option<(SnapshotMeta, SnapshotInfo)> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The last entry in the oldest snapshot that is kept: no log before it is needed, even if the newest is lost.
@@ -130,8 +141,8 @@ impl Snapshots {
         self.attempts.subscribe()
     }
 
-    fn set_newest(&self, meta: &SnapshotMeta) {
-        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some(meta.clone());
+    fn set_newest(&self, meta: &SnapshotMeta, info: SnapshotInfo) {
+        *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = Some((meta.clone(), info));
         if let Err(error) = self.prune() {
             tracing::warn!(%error, "old snapshots could not be removed");
         }
