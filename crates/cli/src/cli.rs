@@ -67,24 +67,53 @@ pub(crate) enum Command {
     /// Show the kinds of the cluster
     #[command(name = "api-resources")]
     ApiResources(commands::api_resources::ApiResourcesArgs),
+    /// Show where the cluster is and how it is doing
+    #[command(name = "cluster-info")]
+    ClusterInfo(commands::cluster_info::ClusterInfoArgs),
+    /// Print what a shell needs to complete commands
+    Completion(commands::completion::CompletionArgs),
     /// Show and change the client's config file
     Config(commands::config::ConfigArgs),
+    /// Keep new pods away from a node
+    Cordon(commands::cordon::CordonArgs),
     /// Create an object from a file or from flags
     Create(commands::create::CreateArgs),
     /// Delete objects by file, name or selector
     Delete(commands::delete::DeleteArgs),
+    /// Explain objects: their fields, what they wait for, their events
+    Describe(commands::describe::DescribeArgs),
     /// Show what apply would change
     Diff(commands::diff::DiffArgs),
     /// Change an object in an editor
     Edit(commands::edit::EditArgs),
+    /// Show what happened
+    Events(commands::events::EventsArgs),
+    /// Run a command in a container
+    Exec(commands::exec::ExecArgs),
     /// Say what the fields of a kind are for
     Explain(commands::explain::ExplainArgs),
     /// Show objects
     Get(Box<commands::get::GetArgs>),
     /// Set and take away labels of objects
     Label(commands::label::LabelArgs),
+    /// Show what containers wrote
+    Logs(Box<commands::logs::LogsArgs>),
     /// Change fields of an object
     Patch(commands::patch::PatchArgs),
+    /// Follow, undo, restart and pause rollouts of deployments
+    Rollout(commands::rollout::RolloutArgs),
+    /// Set the number of pods
+    Scale(commands::scale::ScaleArgs),
+    /// Change images, variables and resources of pod templates
+    Set(commands::set::SetArgs),
+    /// Let a node take new pods again
+    Uncordon(commands::cordon::CordonArgs),
+    /// Run a cluster on this machine
+    Up(Box<commands::up::UpArgs>),
+    /// Show the versions of this program and the server
+    Version(commands::version::VersionArgs),
+    /// Wait until objects are as they should be
+    Wait(commands::wait::WaitArgs),
 }
 
 /// Commands under the headings of help. A test holds it to [`Command`].
@@ -102,14 +131,14 @@ const GROUPS: [(&str, &[&str]); 6] = [
     ("Advanced commands", &["diff", "patch", "label", "annotate"]),
     (
         "Other commands",
-        &["api-resources", "completion", "config", "version"],
+        &["api-resources", "cluster-info", "completion", "config", "version"],
     ),
 ];
 
 impl Command {
     /// True where the command runs the cluster itself instead of asking one.
     pub(crate) fn is_daemon(&self) -> bool {
-        false
+        matches!(self, Self::Up(_))
     }
 }
 
@@ -187,6 +216,9 @@ mod tests {
 
             Usage: skep [OPTIONS] <COMMAND>
 
+            Start:
+              up             Run a cluster on this machine
+
             Basic commands:
               apply          Make objects as files describe them
               create         Create an object from a file or from flags
@@ -194,6 +226,20 @@ mod tests {
               explain        Say what the fields of a kind are for
               edit           Change an object in an editor
               delete         Delete objects by file, name or selector
+
+            Deploy commands:
+              rollout        Follow, undo, restart and pause rollouts of deployments
+              scale          Set the number of pods
+              set            Change images, variables and resources of pod templates
+              cordon         Keep new pods away from a node
+              uncordon       Let a node take new pods again
+
+            Look inside:
+              describe       Explain objects: their fields, what they wait for, their events
+              logs           Show what containers wrote
+              exec           Run a command in a container
+              events         Show what happened
+              wait           Wait until objects are as they should be
 
             Advanced commands:
               diff           Show what apply would change
@@ -203,7 +249,10 @@ mod tests {
 
             Other commands:
               api-resources  Show the kinds of the cluster
+              cluster-info   Show where the cluster is and how it is doing
+              completion     Print what a shell needs to complete commands
               config         Show and change the client's config file
+              version        Show the versions of this program and the server
 
             Options:
                   --config <FILE>               The client's config file [default: ~/.skep/config] [env:

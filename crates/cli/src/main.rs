@@ -11,6 +11,7 @@ mod manifests;
 mod output;
 mod reads;
 mod retry;
+mod up;
 mod watch;
 mod writes;
 
@@ -18,6 +19,9 @@ use std::process::ExitCode;
 
 use cli::{Cli, Command};
 use context::Context;
+
+/// Half the usual stack is plenty for a thread of the daemon.
+const DAEMON_STACK_BYTES: usize = 1 << 20;
 
 fn main() -> ExitCode {
     let cli = match Cli::from_args() {
@@ -40,7 +44,7 @@ fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
     let mut builder = match command {
         command if command.is_daemon() => {
             let mut builder = tokio::runtime::Builder::new_multi_thread();
-            builder.worker_threads(2);
+            builder.worker_threads(2).thread_stack_size(DAEMON_STACK_BYTES);
             builder
         }
         _ => tokio::runtime::Builder::new_current_thread(),

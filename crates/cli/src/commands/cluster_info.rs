@@ -58,7 +58,10 @@ mod tests {
             revision: 42,
             objects: 7,
             uptime_seconds: 125,
-            addresses: vec!["unix:///var/lib/skep/skep.sock".to_owned(), "http://127.0.0.1:7443".to_owned()],
+            addresses: vec![
+                "unix:///var/lib/skep/skep.sock".to_owned(),
+                "http://127.0.0.1:7443".to_owned(),
+            ],
         };
         expect![[r"
             skep control plane is running at unix:///var/lib/skep/skep.sock, http://127.0.0.1:7443

@@ -49,7 +49,11 @@ mod tests {
         for shell in ["bash", "zsh", "fish"] {
             let script = String::from_utf8(script(shell)).unwrap();
             for command in Cli::grouped().get_subcommands() {
-                assert!(script.contains(command.get_name()), "{shell}: {}", command.get_name());
+                assert!(
+                    script.contains(command.get_name()),
+                    "{shell}: {}",
+                    command.get_name()
+                );
             }
         }
     }

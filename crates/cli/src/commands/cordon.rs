@@ -13,6 +13,7 @@ use crate::{
     context::Context,
     errors::Failures,
     output,
+    reads::Listing,
 };
 
 /// What `skep cordon` and `skep uncordon` take.
@@ -66,7 +67,11 @@ async fn nodes(args: &CordonArgs, ctx: &Context) -> anyhow::Result<Vec<ResourceI
         (Some(_), false) => bail!("cannot specify both a node name and a --selector option"),
         (None, true) => bail!("name the node, or select nodes with -l"),
         (Some(selector), true) => {
-            let found = args::list(ctx, Kind::Node, "", selector, "").await?;
+            let listing = Listing {
+                label_selector: selector.clone(),
+                ..Listing::new(Kind::Node, "")
+            };
+            let found = listing.objects(ctx).await?;
             Ok(found.iter().filter_map(ResourceId::of_document).collect())
         }
         (None, false) => args.nodes.iter().map(|node| node_id(node)).collect(),

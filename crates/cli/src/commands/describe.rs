@@ -11,6 +11,7 @@ use crate::{
     context::Context,
     errors::{self, Failures},
     output,
+    reads::{self, Listing},
 };
 
 /// What `skep describe` takes.
@@ -43,7 +44,9 @@ pub(crate) async fn run(args: DescribeArgs, ctx: &Context) -> anyhow::Result<Exi
     let queries = args::parse_words(&args.words)?;
     for query in queries {
         for id in ids(&args, ctx, &query, &mut failures).await? {
-            let Some(text) = failures.keep(text(ctx, &id).await) else { continue };
+            let Some(text) = failures.keep(text(ctx, &id).await) else {
+                continue;
+            };
             output::write(&format!("{}{text}", if first { "" } else { "\n\n" }))?;
             first = false;
         }
@@ -56,7 +59,10 @@ pub(crate) async fn run(args: DescribeArgs, ctx: &Context) -> anyhow::Result<Exi
 /// # Errors
 /// Where there is no such object, or the server cannot be asked.
 pub(crate) async fn text(ctx: &Context, id: &ResourceId) -> anyhow::Result<String> {
-    let request = GetRequest { r#ref: Some(id.to_ref()), stale_ok: false };
+    let request = GetRequest {
+        r#ref: Some(id.to_ref()),
+        stale_ok: false,
+    };
     Ok(ctx.client().await?.describe(request).await?.into_inner().text)
 }
 
@@ -102,7 +108,7 @@ async fn named(
     name: &str,
 ) -> anyhow::Result<Vec<ResourceId>> {
     let id = ResourceId::new(query.kind, namespace, name);
-    match super::live::get(ctx, &id).await {
+    match reads::get(ctx, &id).await {
         Ok(_) => Ok(vec![id]),
         Err(error) if errors::is_not_found(&error) => {
             let mut found = list(args, ctx, query, namespace).await?;
@@ -113,8 +119,18 @@ async fn named(
     }
 }
 
-async fn list(args: &DescribeArgs, ctx: &Context, query: &Query, namespace: &str) -> anyhow::Result<Vec<ResourceId>> {
-    let selector = args.selector.as_deref().unwrap_or_default();
-    let found = args::list(ctx, query.kind, namespace, selector, "").await?;
+async fn list(
+    args: &DescribeArgs,
+    ctx: &Context,
+    query: &Query,
+    namespace: &str,
+) -> anyhow::Result<Vec<ResourceId>> {
+    let label_selector = args.selector.clone().unwrap_or_default();
+    let found = Listing {
+        label_selector,
+        ..Listing::new(query.kind, namespace)
+    }
+    .objects(ctx)
+    .await?;
     Ok(found.iter().filter_map(ResourceId::of_document).collect())
 }

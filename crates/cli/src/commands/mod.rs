@@ -3,15 +3,30 @@
 pub(crate) mod annotate;
 pub(crate) mod api_resources;
 pub(crate) mod apply;
+pub(crate) mod cluster_info;
+pub(crate) mod completion;
 pub(crate) mod config;
+pub(crate) mod cordon;
 pub(crate) mod create;
 pub(crate) mod delete;
+pub(crate) mod describe;
 pub(crate) mod diff;
 pub(crate) mod edit;
+pub(crate) mod events;
+pub(crate) mod exec;
 pub(crate) mod explain;
 pub(crate) mod get;
 pub(crate) mod label;
+mod live;
+pub(crate) mod logs;
 pub(crate) mod patch;
+pub(crate) mod rollout;
+pub(crate) mod scale;
+pub(crate) mod set;
+mod targets;
+pub(crate) mod up;
+pub(crate) mod version;
+pub(crate) mod wait;
 
 use std::process::ExitCode;
 
@@ -34,15 +49,29 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> anyhow::Result<ExitC
         Command::Annotate(args) => annotate::run(args, ctx).await,
         Command::ApiResources(args) => api_resources::run(args, ctx).await,
         Command::Apply(args) => apply::run(args, ctx).await,
+        Command::ClusterInfo(args) => cluster_info::run(args, ctx).await,
+        Command::Completion(args) => completion::run(args, ctx).await,
         Command::Config(args) => config::run(args, ctx).await,
+        Command::Cordon(args) => cordon::run(args, ctx).await,
         Command::Create(args) => create::run(args, ctx).await,
         Command::Delete(args) => delete::run(args, ctx).await,
+        Command::Describe(args) => describe::run(args, ctx).await,
         Command::Diff(args) => diff::run(args, ctx).await,
         Command::Edit(args) => edit::run(args, ctx).await,
+        Command::Events(args) => events::run(args, ctx).await,
+        Command::Exec(args) => exec::run(args, ctx).await,
         Command::Explain(args) => explain::run(args, ctx).await,
         Command::Get(args) => get::run(*args, ctx).await,
         Command::Label(args) => label::run(args, label::Field::Labels, ctx).await,
+        Command::Logs(args) => logs::run(*args, ctx).await,
         Command::Patch(args) => patch::run(args, ctx).await,
+        Command::Rollout(args) => rollout::run(args, ctx).await,
+        Command::Scale(args) => scale::run(args, ctx).await,
+        Command::Set(args) => set::run(args, ctx).await,
+        Command::Uncordon(args) => cordon::run_uncordon(args, ctx).await,
+        Command::Up(args) => up::run(*args, ctx).await,
+        Command::Version(args) => version::run(args, ctx).await,
+        Command::Wait(args) => wait::run(args, ctx).await,
     }
 }
 

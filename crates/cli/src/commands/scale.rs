@@ -12,7 +12,7 @@ use crate::{
     args::{ResourceId, Selection},
     context::Context,
     errors::Failures,
-    output,
+    output, reads,
 };
 
 /// What `skep scale` takes.
@@ -53,7 +53,7 @@ async fn scale(args: &ScaleArgs, ctx: &Context, id: &ResourceId) -> anyhow::Resu
     }
     let mut patch = json!({ "spec": { "replicas": args.replicas } });
     if let Some(expected) = args.current_replicas {
-        let live = live::get(ctx, id).await?;
+        let live = reads::get(ctx, id).await?;
         check(&live, expected)?;
         // Whoever is quicker than this change makes it fail.
         patch["metadata"] = json!({ "resourceVersion": live["metadata"]["resourceVersion"] });

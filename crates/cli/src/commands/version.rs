@@ -86,12 +86,22 @@ mod tests {
 
     #[test]
     fn versions_are_shown_as_kubectl_shows_them() {
-        let server = InfoResponse { version: "9.8.7".to_owned(), ..InfoResponse::default() };
+        let server = InfoResponse {
+            version: "9.8.7".to_owned(),
+            ..InfoResponse::default()
+        };
         let client = env!("CARGO_PKG_VERSION");
         let text = shown(&document(Some(&server)), None).unwrap();
-        assert_eq!(text, format!("Client Version: v{client}\nServer Version: v9.8.7\n"));
-        assert_eq!(shown(&document(None), None).unwrap(), format!("Client Version: v{client}\n"));
-        let parsed: Value = serde_json::from_str(&shown(&document(Some(&server)), Some("json")).unwrap()).unwrap();
+        assert_eq!(
+            text,
+            format!("Client Version: v{client}\nServer Version: v9.8.7\n")
+        );
+        assert_eq!(
+            shown(&document(None), None).unwrap(),
+            format!("Client Version: v{client}\n")
+        );
+        let parsed: Value =
+            serde_json::from_str(&shown(&document(Some(&server)), Some("json")).unwrap()).unwrap();
         assert_eq!(parsed["serverVersion"]["gitVersion"], "v9.8.7");
     }
 }

@@ -1,0 +1,66 @@
+//! `skep up`: this machine as a cluster, in one process.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
+
+use clap::Args;
+
+use crate::{context::Context, up};
+
+/// What `skep up` takes.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = "\
+Examples:
+  sudo skep up
+  skep up --data-dir ./data --listen none --config ./data/config
+
+The client's config is written to the file that --config or SKEP_CONFIG names, else to ~/.skep/config.
+Ctrl-C ends skep; containers go on running, and the next `skep up` finds them again.
+
+To remove everything:
+  skep delete deployments,replicasets,pods --all -A    (their containers end)
+  then end skep, and delete its data folder and the context (`skep config delete-context skep`)")]
+pub(crate) struct UpArgs {
+    /// Where everything is kept
+    #[arg(long, value_name = "FOLDER", default_value = "/var/lib/skep")]
+    pub(crate) data_dir: PathBuf,
+    /// Loopback address to serve on besides the Unix socket, port 0 for any; none for the socket alone
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7443", value_parser = up::listen::parse)]
+    pub(crate) listen: up::listen::Listen,
+    /// This machine's name in the cluster [default: its host name]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) node_name: Option<String>,
+    /// Addresses for pods; each node gets a /24 of them
+    #[arg(long, value_name = "CIDR", default_value = "10.244.0.0/16")]
+    pub(crate) pod_cidr: String,
+    /// The Docker engine, such as unix:///run/docker.sock [default: DOCKER_HOST, else the usual socket]
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) docker_host: Option<String>,
+    /// How many pods run on this machine at most
+    #[arg(long, value_name = "NUMBER", default_value_t = 110)]
+    pub(crate) max_pods: u32,
+    /// What to log: error, warn, info, debug, trace, or directives such as info,skep_agent=debug
+    #[arg(
+        long,
+        value_name = "LEVEL",
+        default_value = "info",
+        env = "SKEP_LOG",
+        hide_env_values = true
+    )]
+    pub(crate) log_level: String,
+}
+
+impl UpArgs {
+    /// The address to serve on, where there is one.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.listen.0
+    }
+}
+
+/// Runs server and agent until they are told to end.
+///
+/// # Errors
+/// Where the cluster cannot be started, or a part of it ends unexpectedly.
+pub(crate) async fn run(args: UpArgs, ctx: &Context) -> anyhow::Result<ExitCode> {
+    up::run(&args, ctx.config_path()).await?;
+    Ok(ExitCode::SUCCESS)
+}
