@@ -194,11 +194,11 @@ fn unknown_fields_are_all_named_with_what_was_meant() {
     "#]],
     );
     expect![[r#"
-        warning metdata: is not a known field; did you mean `metadata`?; the field is dropped
-        warning spec.containers: is not a known field; did you mean `template.spec.containers`?; the field is dropped
-        warning spec.nonsense: is not a known field; the field is dropped
-        warning spec.replcias: is not a known field; did you mean `replicas`?; the field is dropped
-        warning spec.template.spec.containers[0].imagePullpolicy: is not a known field; did you mean `imagePullPolicy`?; the field is dropped
+        warning metdata: is not a known field and is dropped; did you mean `metadata`?
+        warning spec.containers: is not a known field and is dropped; did you mean `template.spec.containers`?
+        warning spec.nonsense: is not a known field and is dropped
+        warning spec.replcias: is not a known field and is dropped; did you mean `replicas`?
+        warning spec.template.spec.containers[0].imagePullpolicy: is not a known field and is dropped; did you mean `imagePullPolicy`?
     "#]].assert_eq(&lines(document.clone(), Validation::Warn));
     expect![[""]].assert_eq(&lines(document, Validation::Ignore));
 }
@@ -220,10 +220,10 @@ fn unimplemented_fields_are_refused_or_dropped_with_a_warning() {
     "#]],
     );
     expect![[r#"
-        warning spec.affinity: is not implemented by skep; the field is dropped
-        warning spec.containers[0].lifecycle.stopSignal: is not implemented by skep; the field is dropped
-        warning spec.containers[0].resizePolicy: is not implemented by skep; the field is dropped
-        warning spec.priorityClassName: is not implemented by skep; the field is dropped
+        warning spec.affinity: is not implemented by skep and is dropped
+        warning spec.containers[0].lifecycle.stopSignal: is not implemented by skep and is dropped
+        warning spec.containers[0].resizePolicy: is not implemented by skep and is dropped
+        warning spec.priorityClassName: is not implemented by skep and is dropped
     "#]]
     .assert_eq(&lines(document, Validation::Warn));
 }

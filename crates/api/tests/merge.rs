@@ -318,3 +318,23 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn status_in_a_document_is_neither_set_nor_removed() {
+    let mut last = deployment();
+    last["status"] = json!({ "replicas": 1 });
+    let mut live = stored(deployment());
+    live["status"] = json!({ "replicas": 3 });
+    let merged = three_way(Some(&last), &live, &deployment(), Kind::Deployment);
+    assert_eq!(merged["status"]["replicas"], 3);
+}
+
+#[test]
+fn ten_thousand_items_merge_at_once() {
+    let env: Vec<_> = (0..10_000)
+        .map(|number| json!({ "name": format!("V{number}"), "value": "x" }))
+        .collect();
+    let pod = json!({ "spec": { "containers": [{ "name": "a", "env": env }] } });
+    assert_eq!(patched(&pod, &pod), pod);
+    assert_eq!(three_way(Some(&pod), &pod, &pod, Kind::Pod), pod);
+}

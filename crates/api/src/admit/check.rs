@@ -14,6 +14,9 @@ use crate::{
     suggest,
 };
 
+/// More warnings than this help nobody.
+const WARNINGS_MAX: usize = 200;
+
 /// Collects what it finds. Whatever it leaves in the document can be decoded, if it found no error.
 pub(super) struct Checker {
     validation: Validation,
@@ -67,23 +70,26 @@ impl Checker {
     /// Reports a field that skep does not have.
     fn foreign(&mut self, name: &str, value: &Value, shape: &Struct, path: &Path<'_>) {
         let path = path.field(name);
-        let (reason, message) = match classify(&shape.name, name, value) {
+        let (reason, problem, hint) = match classify(&shape.name, name, value) {
             Some(Foreign::Harmless) => return,
             Some(Foreign::Security) => {
                 let message = "is not implemented by skep, and is refused because it concerns security";
                 return self.errors.push(&path, Reason::NotImplemented, message);
             }
-            Some(Foreign::NotImplemented) => {
-                (Reason::NotImplemented, "is not implemented by skep".to_owned())
-            }
-            None => (Reason::Unknown, unknown(name, shape)),
+            Some(Foreign::NotImplemented) => (
+                Reason::NotImplemented,
+                "is not implemented by skep",
+                String::new(),
+            ),
+            None => (Reason::Unknown, "is not a known field", hint(name, shape)),
         };
         match self.validation {
-            Validation::Strict => self.errors.push(&path, reason, message),
-            Validation::Warn => self
-                .warnings
-                .push(format!("{path}: {message}; the field is dropped")),
-            Validation::Ignore => {}
+            Validation::Strict => self.errors.push(&path, reason, format!("{problem}{hint}")),
+            Validation::Warn if self.warnings.len() < WARNINGS_MAX => {
+                self.warnings
+                    .push(format!("{path}: {problem} and is dropped{hint}"));
+            }
+            Validation::Warn | Validation::Ignore => {}
         }
     }
 
@@ -171,15 +177,11 @@ fn whole(value: &Value) -> Option<i128> {
     integer.or_else(|| float().map(|number| number as i128))
 }
 
-fn unknown(name: &str, shape: &Struct) -> String {
-    let names = shape.fields.keys().map(String::as_str);
-    if let Some(near) = suggest::closest(name, names) {
-        return format!("is not a known field; did you mean `{near}`?");
-    }
-    match suggest::deeper(name, shape) {
-        Some(place) => format!("is not a known field; did you mean `{place}`?"),
-        None => "is not a known field".to_owned(),
-    }
+/// What an unknown field was meant to be.
+fn hint(name: &str, shape: &Struct) -> String {
+    let near = suggest::closest(name, shape.fields.keys().map(String::as_str));
+    let meant = near.map(str::to_owned).or_else(|| suggest::deeper(name, shape));
+    meant.map_or_else(String::new, |meant| format!("; did you mean `{meant}`?"))
 }
 
 fn wrong_type(value: &Value, shape: &Shape) -> String {

@@ -1,9 +1,14 @@
 //! What a pod's spec leaves out.
 
+use std::collections::BTreeSet;
+
 use crate::{
     Container, EnvVar, HttpGetAction, ImagePullPolicy, LifecycleHandler, ObjectFieldSelector, PodSpec, Probe,
     path::Path,
 };
+
+/// More warnings than this help nobody.
+const WARNINGS_MAX: usize = 200;
 
 /// Fills in a pod's spec found at `path`.
 pub(super) fn spec(spec: &mut PodSpec, path: &Path<'_>, warnings: &mut Vec<String>) {
@@ -122,18 +127,16 @@ fn default_field_ref(field: &mut ObjectFieldSelector) {
     }
 }
 
-/// Duplicate variables and ports are legal and rarely meant.
+/// A variable that is set twice is legal and rarely meant.
 fn warn(container: &Container, path: &Path<'_>, warnings: &mut Vec<String>) {
+    let mut seen = BTreeSet::new();
+    let list = path.field("env");
     for (index, variable) in container.env.iter().enumerate() {
-        if container.env[..index]
-            .iter()
-            .any(|earlier| earlier.name == variable.name)
-        {
-            let path = path.field("env");
-            let place = path.index(index);
+        if !seen.insert(&variable.name) && warnings.len() < WARNINGS_MAX {
+            let name = &variable.name;
             warnings.push(format!(
-                "{place}: `{}` is set before; the last one wins",
-                variable.name
+                "{}: `{name}` is set before; the last one wins",
+                list.index(index)
             ));
         }
     }

@@ -194,17 +194,18 @@ impl List<'_> {
         let replaces =
             |item: &Value| item[PATCH] == "replace" && item.as_object().is_some_and(|item| item.len() == 1);
         let keeps = !self.changes.iter().any(replaces);
-        let before: Vec<_> = if keeps { self.before.clone() } else { Vec::new() };
+        let before: &[Value] = if keeps { &self.before } else { &[] };
         // Items without a key cannot be told apart; they stay as they are.
-        let mut items: Vec<(Option<String>, Value)> = before
+        let mut items: Vec<_> = before
             .iter()
-            .map(|item| (identity(item, key), item.clone()))
+            .map(|item| (identity(item, key), Some(item.clone())))
             .collect();
         let places: BTreeMap<_, _> = items
             .iter()
             .enumerate()
             .filter_map(|(place, (id, _))| Some((id.clone()?, place)))
             .collect();
+        let mut now = places.clone();
         let mut patched = Vec::new();
         for (index, change) in self
             .changes
@@ -213,24 +214,21 @@ impl List<'_> {
             .filter(|(_, change)| !replaces(change))
         {
             let id = self.identity(change, key, index)?;
-            if change[PATCH] == "delete" {
-                items.retain(|(other, _)| *other != Some(id.clone()));
-                continue;
+            let place = *now.entry(id.clone()).or_insert_with(|| {
+                items.push((Some(id.clone()), None));
+                items.len() - 1
+            });
+            let current = items[place].1.take();
+            if change[PATCH] != "delete" {
+                items[place].1 = Some(self.merge_item(current, change, index)?);
+                patched.push(id);
             }
-            let found = items.iter().position(|(other, _)| other.as_ref() == Some(&id));
-            let current = found.map_or(Value::Null, |place| items[place].1.take());
-            let merged = self.merge_item(current, change, index)?;
-            match found {
-                Some(place) => items[place].1 = merged,
-                None => items.push((Some(id.clone()), merged)),
-            }
-            patched.push(id);
         }
-        let order = self.order_of(patched, key)?;
-        let position = |id: &Option<String>| order.iter().position(|other| Some(other) == id.as_ref());
-        let (mut ordered, others): (Vec<_>, Vec<_>) =
-            items.into_iter().partition(|(id, _)| position(id).is_some());
-        ordered.sort_by_key(|(id, _)| position(id));
+        let items = items.into_iter().filter_map(|(id, item)| Some((id, item?)));
+        let ranks = self.ranks(patched, key)?;
+        let rank = |id: &Option<String>| ranks.get(id.as_ref()?).copied();
+        let (mut ordered, others): (Vec<_>, Vec<_>) = items.partition(|(id, _)| rank(id).is_some());
+        ordered.sort_by_key(|(id, _)| rank(id));
         let merged = interleave(ordered, others, |(id, _)| places.get(id.as_ref()?).copied());
         Ok(merged.into_iter().map(|(_, item)| item).collect())
     }
@@ -243,8 +241,8 @@ impl List<'_> {
         identity(item, key).ok_or_else(missing)
     }
 
-    fn merge_item(&self, current: Value, change: &Value, index: usize) -> Result<Value, MergeError> {
-        let current = if let Value::Object(current) = current {
+    fn merge_item(&self, current: Option<Value>, change: &Value, index: usize) -> Result<Value, MergeError> {
+        let current = if let Some(Value::Object(current)) = current {
             current
         } else {
             Map::new()
@@ -253,18 +251,19 @@ impl List<'_> {
         merge(current, change, self.item, &self.path.index(index)).map(Value::Object)
     }
 
-    /// The order that the patch asks for: as `$setElementOrder` says, else that of its own items.
-    fn order_of(&self, patched: Vec<String>, key: &'static str) -> Result<Vec<String>, MergeError> {
+    /// The place of each item in the order that the patch asks for: as `$setElementOrder` says, else that of its own items.
+    fn ranks(&self, patched: Vec<String>, key: &'static str) -> Result<BTreeMap<String, usize>, MergeError> {
+        let rank = |ids: Vec<String>| ids.into_iter().enumerate().map(|(rank, id)| (id, rank)).collect();
         let Some(order) = self.order else {
-            return Ok(patched);
+            return Ok(rank(patched));
         };
-        let order: Vec<_> = order.iter().filter_map(|item| identity(item, key)).collect();
-        match patched.iter().find(|id| !order.contains(id)) {
+        let ranks: BTreeMap<_, _> = rank(order.iter().filter_map(|item| identity(item, key)).collect());
+        match patched.iter().find(|id| !ranks.contains_key(*id)) {
             Some(id) => Err(directive(
                 self.path,
                 format!("$setElementOrder does not list `{id}`, which the patch sets"),
             )),
-            None => Ok(order),
+            None => Ok(ranks),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The three-way merge of `apply`: what was applied before, what there is, what is wanted.
 
+use std::collections::BTreeMap;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value};
 
@@ -27,10 +29,11 @@ const SERVER_SET: [&str; 7] = [
 pub fn three_way(last_applied: Option<&Value>, live: &Value, desired: &Value, kind: Kind) -> Value {
     let shape = schema::of(kind);
     let mut desired = normal(desired, kind, shape);
-    let last = last_applied
+    let mut last = last_applied
         .map(|last| normal(last, kind, shape))
         .unwrap_or_default();
     desired.remove("status");
+    last.remove("status");
     let Value::Object(live) = live else {
         return Value::Object(desired);
     };
@@ -176,45 +179,40 @@ impl Lists<'_> {
     }
 
     fn merge_items(&self, key: &str) -> Vec<Value> {
-        let (Some(live), Some(desired)) = (identities(self.live, key), identities(self.desired, key)) else {
+        let (Some(live), Some(desired)) = (by_identity(self.live, key), by_identity(self.desired, key))
+        else {
             // Without one identity each, items cannot be told apart.
             return self.desired.to_vec();
         };
-        let last: Vec<_> = self.last.iter().map(|item| identity(item, key)).collect();
-        let was_applied = |id: &String| last.contains(&Some(id.clone()));
-        let find = |ids: &[String], id: &String| ids.iter().position(|other| other == id);
-        let ordered = desired.iter().zip(self.desired).map(|(id, wanted)| {
-            let before = last
-                .iter()
-                .position(|other| other.as_ref() == Some(id))
-                .map(|place| &self.last[place]);
-            let merged = match (find(&live, id).map(|place| &self.live[place]), wanted) {
+        let last: BTreeMap<_, _> = self
+            .last
+            .iter()
+            .filter_map(|item| Some((identity(item, key)?, item)))
+            .collect();
+        let id = |item: &Value| identity(item, key).unwrap_or_default();
+        let ordered = self.desired.iter().map(|wanted| {
+            let id = id(wanted);
+            match (live.get(&id).map(|place| &self.live[*place]), wanted) {
                 (Some(Value::Object(there)), Value::Object(wanted)) => {
-                    Value::Object(merge_choice(before, there, wanted, self.item, self.retains))
+                    let last = last.get(&id).copied();
+                    Value::Object(merge_choice(last, there, wanted, self.item, self.retains))
                 }
                 _ => without_nulls(wanted),
-            };
-            (id, merged)
+            }
         });
-        let others = live
-            .iter()
-            .zip(self.live)
-            .filter(|(id, _)| !desired.contains(id) && !was_applied(id));
-        let others = others.map(|(id, item)| (id, item.clone())).collect();
-        let merged = interleave(ordered.collect(), others, |(id, _)| find(&live, id));
-        merged.into_iter().map(|(_, item)| item).collect()
+        let foreign = |item: &&Value| !desired.contains_key(&id(item)) && !last.contains_key(&id(item));
+        let others = self.live.iter().filter(foreign).cloned().collect();
+        interleave(ordered.collect(), others, |item| live.get(&id(item)).copied())
     }
 }
 
-/// The items' identities; `None` where one has none or two have the same.
-fn identities(items: &[Value], key: &str) -> Option<Vec<String>> {
-    let ids: Vec<_> = items
-        .iter()
-        .map(|item| identity(item, key))
-        .collect::<Option<_>>()?;
-    let unique = ids
-        .iter()
-        .enumerate()
-        .all(|(index, id)| !ids[..index].contains(id));
-    unique.then_some(ids)
+/// The place of each item by its identity; `None` where one has none or two have the same.
+fn by_identity(items: &[Value], key: &str) -> Option<BTreeMap<String, usize>> {
+    let mut places = BTreeMap::new();
+    for (place, item) in items.iter().enumerate() {
+        if places.insert(identity(item, key)?, place).is_some() {
+            return None;
+        }
+    }
+    Some(places)
 }
