@@ -264,6 +264,9 @@ fn document_of(kind: Kind, choices: &[usize]) -> Value {
     if !document.is_object() {
         document = json!({ "metadata": document });
     }
+    if choices.len() % 2 == 0 {
+        document["metadata"] = json!({ "name": "web" });
+    }
     document["apiVersion"] = kind.api_version().into();
     document["kind"] = kind.as_str().into();
     document
