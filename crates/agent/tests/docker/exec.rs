@@ -104,6 +104,49 @@ async fn a_terminal_has_the_size_it_is_given_and_follows_it() {
 }
 
 #[tokio::test]
+async fn a_terminal_may_show_any_byte() {
+    let engine = Engine::new().await;
+    let id = engine.run(&engine.script("sleep 1000")).await;
+    let spec = ExecSpec {
+        command: shell("printf '\\001\\002\\000abcdefghijkl'"),
+        tty: true,
+        ..ExecSpec::default()
+    };
+    let Exec {
+        input,
+        output,
+        exit_code,
+    } = start(&engine, &id, spec).await;
+    let text: Vec<_> = output.map(|chunk| bytes(chunk.expect("output"))).collect().await;
+    assert_eq!(text.concat(), b"\x01\x02\x00abcdefghijkl");
+    assert_eq!(exit_code.await, Ok(Ok(0)));
+    drop(input);
+}
+
+#[tokio::test]
+async fn a_container_that_has_ended_runs_no_command() {
+    let engine = Engine::new().await;
+    let id = engine.run(&engine.script("true")).await;
+    engine.ended(&id).await;
+    let spec = ExecSpec {
+        command: shell("true"),
+        ..ExecSpec::default()
+    };
+    let error = engine
+        .docker
+        .exec(&id, &spec)
+        .await
+        .err()
+        .map(|error| error.to_string());
+    assert!(
+        error
+            .as_ref()
+            .is_some_and(|words| words.contains("is not running")),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_command_that_is_missing_says_so() {
     let engine = Engine::new().await;
     let id = engine.run(&engine.script("sleep 1000")).await;

@@ -13,3 +13,4 @@ mod pods;
 mod resources;
 mod security;
 mod streams;
+mod tcp;

@@ -2,7 +2,9 @@
 
 use std::net::Ipv4Addr;
 
-use skep_agent::runtime::{ContainerSpec, Network, NetworkMode, PortMapping, Runtime, RuntimeError};
+use skep_agent::runtime::{
+    ContainerSpec, Network, NetworkMode, PortMapping, RunState, Runtime, RuntimeError,
+};
 use tokio::{
     io::AsyncReadExt,
     net::{TcpListener, TcpStream},
@@ -56,6 +58,11 @@ async fn an_address_that_another_container_holds_is_refused_as_such() {
     assert_eq!(
         error,
         RuntimeError::AddressInUse("Address already in use".to_owned())
+    );
+    assert_eq!(
+        engine.container(&late).await.state,
+        RunState::Created,
+        "it may still be started"
     );
     engine.docker.remove(&holder).await.expect("it goes");
     engine.docker.start(&late).await.expect("the address is free");

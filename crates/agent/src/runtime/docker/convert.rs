@@ -7,6 +7,9 @@ use skep_api::Time;
 
 use crate::runtime::{Container, RunState};
 
+/// What the engine says of a container whose address another one holds.
+const ADDRESS_IN_USE: &str = "Address already in use";
+
 pub(super) fn container(found: ContainerInspectResponse) -> Container {
     let config = found.config.unwrap_or_default();
     let state = found.state.unwrap_or_default();
@@ -30,7 +33,8 @@ fn run_state(state: &ContainerState, created: Option<&str>) -> RunState {
         Some(Status::RUNNING | Status::PAUSED | Status::RESTARTING) => RunState::Running {
             started: started.unwrap_or_default(),
         },
-        Some(Status::CREATED) | None if message.is_empty() => RunState::Created,
+        // It may be started once the address is free.
+        Some(Status::CREATED) | None if message.is_empty() || message == ADDRESS_IN_USE => RunState::Created,
         _ => RunState::Exited {
             code: state
                 .exit_code

@@ -31,7 +31,8 @@ pub(super) fn status(error: &Error) -> Option<u16> {
     }
 }
 
-fn classify(status: u16, message: String) -> RuntimeError {
+/// From the HTTP status and the words of the engine's answer.
+pub(super) fn classify(status: u16, message: String) -> RuntimeError {
     match status {
         404 => RuntimeError::NotFound(message),
         401 => RuntimeError::Unauthorized(message),

@@ -1,18 +1,19 @@
 //! Commands in running containers.
 
-use std::{pin::Pin, time::Duration};
+use std::time::Duration;
 
 use bollard::{
     Docker as Client,
-    exec::{CreateExecOptions, ResizeExecOptions, StartExecOptions, StartExecResults},
+    exec::{CreateExecOptions, ResizeExecOptions},
 };
 use futures::{StreamExt, future, stream};
 use tokio::{
-    io::{AsyncWrite, AsyncWriteExt},
+    io::AsyncWriteExt,
     sync::{mpsc, oneshot},
 };
+use tokio_util::codec::FramedRead;
 
-use super::{error, logs};
+use super::{error, frames::Frames, hijack};
 use crate::runtime::{Exec, ExecInput, ExecSpec, RuntimeError};
 
 /// Pieces of input on their way.
@@ -21,7 +22,12 @@ const INPUT_QUEUE: usize = 16;
 const END_CHECKS: u32 = 50;
 const END_CHECK_PAUSE: Duration = Duration::from_millis(20);
 
-pub(super) async fn exec(client: &Client, id: &str, spec: &ExecSpec) -> Result<Exec, RuntimeError> {
+pub(super) async fn exec(
+    client: &Client,
+    host: &str,
+    id: &str,
+    spec: &ExecSpec,
+) -> Result<Exec, RuntimeError> {
     let options = CreateExecOptions {
         attach_stdin: Some(spec.stdin),
         attach_stdout: Some(true),
@@ -31,20 +37,9 @@ pub(super) async fn exec(client: &Client, id: &str, spec: &ExecSpec) -> Result<E
         ..CreateExecOptions::<String>::default()
     };
     let exec_id = client.create_exec(id, options).await.map_err(error::from)?.id;
-    let options = StartExecOptions {
-        detach: false,
-        tty: spec.tty,
-        output_capacity: None,
-    };
-    let started = client
-        .start_exec(&exec_id, Some(options))
-        .await
-        .map_err(error::from)?;
-    let StartExecResults::Attached { output, input } = started else {
-        return Err(RuntimeError::Engine(
-            "the engine runs the command without its streams".to_owned(),
-        ));
-    };
+    let path = format!("/v{}/exec/{exec_id}/start", client.client_version());
+    let body = format!(r#"{{"Detach":false,"Tty":{}}}"#, spec.tty);
+    let (output, input) = hijack::post(host, &path, &body).await?;
     if let Some((columns, rows)) = spec.size.filter(|_| spec.tty) {
         resize(client, &exec_id, columns, rows).await;
     }
@@ -57,7 +52,13 @@ pub(super) async fn exec(client: &Client, id: &str, spec: &ExecSpec) -> Result<E
         let _ = code_sender.send(exit_code_of(&client, &exec_id).await);
         None
     };
-    let output = output.filter_map(|chunk| future::ready(logs::output(chunk).transpose()));
+    let frames = if spec.tty {
+        Frames::Terminal
+    } else {
+        Frames::Multiplexed
+    };
+    let cut = |failure: std::io::Error| RuntimeError::Unavailable(failure.to_string());
+    let output = FramedRead::new(output, frames).map(move |chunk| chunk.map_err(cut));
     let output = output.chain(stream::once(end).filter_map(future::ready)).boxed();
     Ok(Exec {
         input: input_sender,
@@ -70,7 +71,7 @@ pub(super) async fn exec(client: &Client, id: &str, spec: &ExecSpec) -> Result<E
 async fn feed(
     client: Client,
     exec_id: String,
-    mut stdin: Pin<Box<dyn AsyncWrite + Send>>,
+    mut stdin: hijack::Writer,
     mut input: mpsc::Receiver<ExecInput>,
 ) {
     while let Some(told) = input.recv().await {

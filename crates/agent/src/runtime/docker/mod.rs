@@ -6,6 +6,8 @@ mod create;
 mod error;
 mod events;
 mod exec;
+mod frames;
+mod hijack;
 mod holder_image;
 mod images;
 mod lifecycle;
@@ -136,6 +138,6 @@ impl Runtime for Docker {
     }
 
     async fn exec(&self, id: &str, spec: &ExecSpec) -> Result<Exec, RuntimeError> {
-        exec::exec(self.client().await?, id, spec).await
+        exec::exec(self.client().await?, &self.host, id, spec).await
     }
 }
