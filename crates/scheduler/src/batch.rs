@@ -3,15 +3,17 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap},
+    sync::Arc,
 };
 
 use skep_api::Pod;
 
 use crate::{
+    catalog::Catalog,
     explain::Explanation,
     filter::fits,
+    load::Load,
     node::NodeRow,
-    resource::Resources,
     score::{Score, score},
     wish::{Wish, alike},
 };
@@ -62,25 +64,32 @@ impl<'a> Batch<'a> {
         &mut self,
         pod: &'a Pod,
         nodes: &mut [NodeRow],
-        resources: &mut Resources,
-    ) -> Result<(usize, &Wish), Explanation> {
-        let group = self.group_of(pod, resources);
+        catalog: &mut Catalog,
+    ) -> Result<(usize, Arc<Load>), Explanation> {
+        let group = self.group_of(pod, catalog);
         self.refresh(group, nodes);
         let group = &mut self.groups[group];
         let Some(best) = group.best(&self.versions) else {
-            return Err(group.explain(self.touched.len(), nodes, resources));
+            return Err(group.explain(self.touched.len(), nodes, catalog));
         };
         nodes[best].add(&group.wish.load);
         self.touched.push(best);
         self.versions[best] += 1;
-        Ok((best, &group.wish))
+        Ok((best, Arc::clone(&group.wish.load)))
     }
 
-    fn group_of(&mut self, pod: &'a Pod, resources: &mut Resources) -> usize {
+    /// Gives back what the groups have shared.
+    pub(crate) fn finish(self, catalog: &mut Catalog) {
+        for group in self.groups {
+            catalog.release(group.wish.load);
+        }
+    }
+
+    fn group_of(&mut self, pod: &'a Pod, catalog: &mut Catalog) -> usize {
         let group = match self.last {
             Some((last, group)) if alike(last, pod) => group,
             _ => {
-                let wish = Wish::of(pod, resources);
+                let wish = Wish::of(pod, catalog);
                 let groups = &mut self.groups;
                 *self.by_identity.entry(wish.identity()).or_insert_with(|| {
                     groups.push(Group::new(wish));
@@ -145,11 +154,11 @@ impl Group {
         None
     }
 
-    fn explain(&mut self, touched: usize, nodes: &[NodeRow], resources: &Resources) -> Explanation {
+    fn explain(&mut self, touched: usize, nodes: &[NodeRow], catalog: &Catalog) -> Explanation {
         match &self.explained {
             Some((at, explanation)) if *at == touched => explanation.clone(),
             _ => {
-                let explanation = Explanation::of(&self.wish, nodes, resources);
+                let explanation = Explanation::of(&self.wish, nodes, &catalog.resources);
                 self.explained = Some((touched, explanation.clone()));
                 explanation
             }

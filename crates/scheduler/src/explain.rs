@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt};
 
 use crate::{
-    filter::{Rejection, obstacles},
+    filter::{Obstacle, Rejection, obstacles},
     node::NodeRow,
     resource::{PODS, Resources, written},
     wish::Wish,
@@ -39,33 +39,21 @@ impl Explanation {
     pub(crate) fn of(wish: &Wish, nodes: &[NodeRow], resources: &Resources) -> Self {
         let nodes: Vec<&NodeRow> = nodes.iter().filter(|node| node.exists).collect();
         let mut counts = BTreeMap::new();
+        let mut free_max = BTreeMap::new();
         for node in &nodes {
             for obstacle in obstacles(wish, node) {
+                if let Obstacle::Resource(id) = obstacle {
+                    let free = free_max.entry(id).or_insert(0);
+                    *free = node.free(id).max(*free);
+                }
                 *counts.entry(obstacle.rejection(wish, resources)).or_insert(0) += 1;
             }
         }
         let mut rejections: Vec<(Rejection, usize)> = counts.into_iter().collect();
         rejections.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let shortages = wish
-            .load
-            .amounts
-            .iter()
-            .filter(|(id, _)| *id != PODS)
-            .map(|(id, wanted)| {
-                let in_question = |node: &&&NodeRow| {
-                    obstacles(wish, node).iter().any(|obstacle| {
-                    matches!(obstacle, crate::filter::Obstacle::Resource(short) if short == id)
-                })
-                };
-                let free = nodes
-                    .iter()
-                    .filter(in_question)
-                    .map(|node| node.free(*id).max(0))
-                    .max();
-                (*id, *wanted, free)
-            });
-        let shortages = shortages
-            .filter_map(|(id, wanted, free)| Some(shortage(resources, id, wanted, free?)))
+        let amounts = wish.load.amounts.iter();
+        let shortages = amounts
+            .filter_map(|(id, wanted)| Some(shortage(resources, *id, *wanted, *free_max.get(id)?)))
             .collect();
         Self {
             nodes: nodes.len(),

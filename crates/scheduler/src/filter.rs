@@ -1,16 +1,13 @@
 //! Whether a pod may be placed on a node, and what stands against it: the one feasibility check for all who ask.
 
-use skep_api::{ConditionStatus, TaintEffect};
+use skep_api::{ConditionStatus, Taint};
 
 use crate::{
+    load::HostPort,
     node::NodeRow,
-    resource::{PODS, ResourceId},
+    resource::{PODS, ResourceId, Resources},
     wish::Wish,
 };
-
-const NOT_READY: &str = "node.kubernetes.io/not-ready";
-const UNREACHABLE: &str = "node.kubernetes.io/unreachable";
-const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 
 /// What stands against placing a pod on a node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,9 +51,9 @@ pub(crate) enum Obstacle<'a> {
     Cordoned,
     NotReady,
     Label(&'a str, &'a str),
-    Taint(&'a skep_api::Taint),
+    Taint(&'a Taint),
     Resource(ResourceId),
-    HostPort(&'a crate::load::HostPort),
+    HostPort(&'a HostPort),
 }
 
 /// What is checked, cheapest and most telling first. A node is counted under the first one that fails, except that every
@@ -94,18 +91,18 @@ fn node_name<'a>(wish: &'a Wish, node: &'a NodeRow, found: &mut dyn FnMut(Obstac
 }
 
 fn cordoned<'a>(wish: &'a Wish, node: &'a NodeRow, found: &mut dyn FnMut(Obstacle<'a>)) {
-    if node.cordoned && !wish.tolerates(UNSCHEDULABLE, "", TaintEffect::NoSchedule) {
+    if node.cordoned && !wish.unschedulable_will_do {
         found(Obstacle::Cordoned);
     }
 }
 
 fn ready<'a>(wish: &'a Wish, node: &'a NodeRow, found: &mut dyn FnMut(Obstacle<'a>)) {
-    let taint = match node.ready {
-        ConditionStatus::True => return,
-        ConditionStatus::False => NOT_READY,
-        ConditionStatus::Unknown => UNREACHABLE,
+    let will_do = match node.ready {
+        ConditionStatus::True => true,
+        ConditionStatus::False => wish.not_ready_will_do,
+        ConditionStatus::Unknown => wish.unreachable_will_do,
     };
-    if !wish.tolerates(taint, "", TaintEffect::NoSchedule) {
+    if !will_do {
         found(Obstacle::NotReady);
     }
 }
@@ -121,10 +118,7 @@ fn labels<'a>(wish: &'a Wish, node: &'a NodeRow, found: &mut dyn FnMut(Obstacle<
 }
 
 fn taints<'a>(wish: &'a Wish, node: &'a NodeRow, found: &mut dyn FnMut(Obstacle<'a>)) {
-    let hurdle = node
-        .taints
-        .iter()
-        .find(|taint| !wish.tolerates(&taint.key, &taint.value, taint.effect));
+    let hurdle = node.taints.iter().find(|taint| !wish.tolerates(taint));
     if let Some(taint) = hurdle {
         found(Obstacle::Taint(taint));
     }
@@ -146,7 +140,7 @@ fn host_ports<'a>(wish: &'a Wish, node: &'a NodeRow, found: &mut dyn FnMut(Obsta
 
 impl Obstacle<'_> {
     /// The obstacle in words of its own.
-    pub(crate) fn rejection(&self, wish: &Wish, resources: &crate::resource::Resources) -> Rejection {
+    pub(crate) fn rejection(&self, wish: &Wish, resources: &Resources) -> Rejection {
         match self {
             Self::OtherNode => Rejection::OtherNode {
                 wanted: wish.node_name.clone(),
@@ -170,7 +164,7 @@ impl Obstacle<'_> {
     }
 }
 
-fn taint_text(taint: &skep_api::Taint) -> String {
+fn taint_text(taint: &Taint) -> String {
     let equals = if taint.value.is_empty() { "" } else { "=" };
     format!("{}{equals}{}:{:?}", taint.key, taint.value, taint.effect)
 }

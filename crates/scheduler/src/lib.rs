@@ -5,6 +5,7 @@
 //! each were decided alone. There is no clock, no randomness and no dependence on hash order in it.
 
 mod batch;
+mod catalog;
 mod explain;
 mod filter;
 mod load;
@@ -12,11 +13,8 @@ mod node;
 mod resource;
 mod scheduler;
 mod score;
-mod toleration;
 mod wish;
 
 pub use explain::Explanation;
 pub use filter::Rejection;
-pub use load::pod_requests;
 pub use scheduler::{Decision, Scheduler};
-pub use toleration::{tolerated, toleration_of};

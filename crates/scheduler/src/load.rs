@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use skep_api::{Container, Pod, PodPhase, PodSpec, Protocol, ResourceList};
+use skep_api::{Pod, PodSpec, Protocol};
 
 use crate::resource::{CPU, MEMORY, PODS, ResourceId, Resources, wanted};
 
@@ -57,7 +57,8 @@ impl std::fmt::Display for HostPort {
 
 impl Load {
     pub(crate) fn of(pod: &Pod, resources: &mut Resources) -> Self {
-        let mut amounts: Vec<(ResourceId, i64)> = pod_requests(&pod.spec)
+        let mut amounts: Vec<(ResourceId, i64)> = pod
+            .requests()
             .iter()
             .map(|(name, amount)| (resources.id(name), amount))
             .map(|(id, amount)| (id, wanted(id, amount)))
@@ -91,34 +92,7 @@ impl Load {
 
 /// True for a pod that takes up room on its node: bound, and not ended for good.
 pub(crate) fn takes_room(pod: &Pod) -> bool {
-    !pod.spec.node_name.is_empty() && !matches!(pod.status.phase, PodPhase::Succeeded | PodPhase::Failed)
-}
-
-/// What must be set aside for a pod: the sum over its containers, or what the neediest init container asks for where that is
-/// more. A container's limit stands in for a request it does not state.
-pub fn pod_requests(spec: &PodSpec) -> ResourceList {
-    let mut total = ResourceList::new();
-    for container in &spec.containers {
-        for (name, amount) in container_requests(container) {
-            *total.entry(name.clone()).or_default() += *amount;
-        }
-    }
-    for container in &spec.init_containers {
-        for (name, amount) in container_requests(container) {
-            let sum = total.entry(name.clone()).or_default();
-            *sum = (*sum).max(*amount);
-        }
-    }
-    total
-}
-
-fn container_requests(container: &Container) -> impl Iterator<Item = (&String, &skep_api::Quantity)> {
-    let resources = &container.resources;
-    let unstated = resources
-        .limits
-        .iter()
-        .filter(|(name, _)| !resources.requests.contains_key(*name));
-    resources.requests.iter().chain(unstated)
+    !pod.spec.node_name.is_empty() && !pod.is_terminal()
 }
 
 fn host_ports(spec: &PodSpec) -> Box<[HostPort]> {

@@ -1,34 +1,29 @@
 //! The scheduler's tables, and the decisions made from them.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-};
+use std::{collections::HashMap, sync::Arc};
 
 use skep_api::{Node, ObjectKey, Pod, Resource};
 
 use crate::{
     batch::Batch,
+    catalog::Catalog,
     explain::Explanation,
     filter::{Rejection, obstacles},
     load::{Load, takes_room},
     node::NodeRow,
-    resource::Resources,
     wish::Wish,
 };
 
 /// Places pods on nodes, from tables that are fed by changes.
 ///
 /// Feed every change of a node or pod before [`Scheduler::schedule`]: pods that are bound and not ended take up room.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Scheduler {
-    resources: Resources,
+    catalog: Catalog,
     /// Sorted by name.
     nodes: Vec<NodeRow>,
     /// By uid. Looked up only, never walked.
     pods: HashMap<String, Placed>,
-    /// Equal loads are kept once.
-    loads: BTreeMap<Load, Arc<Load>>,
 }
 
 /// A pod that takes up room.
@@ -59,17 +54,16 @@ impl Scheduler {
     /// A scheduler that knows no node and no pod.
     pub fn new() -> Self {
         Self {
-            resources: Resources::new(),
+            catalog: Catalog::new(),
             nodes: Vec::new(),
             pods: HashMap::new(),
-            loads: BTreeMap::new(),
         }
     }
 
     /// Takes note of a node that is new or has changed.
     pub fn node(&mut self, node: &Node) {
         let index = self.row(&node.metadata.name);
-        self.nodes[index].set(node, &mut self.resources);
+        self.nodes[index].set(node, &mut self.catalog.resources);
     }
 
     /// Takes note of a node that is gone. Its pods are remembered, should it come back.
@@ -84,9 +78,9 @@ impl Scheduler {
         if !takes_room(pod) {
             return self.remove_pod(&pod.metadata.uid);
         }
-        let load = Load::of(pod, &mut self.resources);
+        let load = self.catalog.load_of(pod);
         if let Some(placed) = self.pods.get(&pod.metadata.uid)
-            && *placed.load == load
+            && placed.load == load
             && *placed.node == *pod.spec.node_name
         {
             return;
@@ -94,7 +88,8 @@ impl Scheduler {
         self.remove_pod(&pod.metadata.uid);
         let index = self.row(&pod.spec.node_name);
         self.nodes[index].add(&load);
-        self.remember(&pod.metadata.uid, &Arc::from(pod.spec.node_name.as_str()), load);
+        let node = Arc::from(pod.spec.node_name.as_str());
+        self.pods.insert(pod.metadata.uid.clone(), Placed { node, load });
     }
 
     /// Takes note of a pod that is gone.
@@ -106,34 +101,34 @@ impl Scheduler {
             self.nodes[index].subtract(&load);
             self.drop_row_if_idle(index);
         }
-        if Arc::strong_count(&load) == 2 {
-            self.loads.remove(&*load);
-        }
+        self.catalog.release(load);
     }
 
     /// Decides for each pending pod, in this order, where it goes. Placements count at once: those that are not carried out
     /// must be taken back with [`Scheduler::pod`] or [`Scheduler::remove_pod`].
     pub fn schedule(&mut self, pending: &[&Pod]) -> Vec<Decision> {
+        for pod in pending {
+            self.remove_pod(&pod.metadata.uid);
+        }
         let mut batch = Batch::new(&self.nodes);
         let mut names: Vec<Option<Arc<str>>> = vec![None; self.nodes.len()];
         let mut decisions = Vec::with_capacity(pending.len());
         for pod in pending {
             let uid = &pod.metadata.uid;
-            let outcome = match batch.place(pod, &mut self.nodes, &mut self.resources) {
-                Ok((node, wish)) => {
-                    let name = names[node].get_or_insert_with(|| self.nodes[node].name.as_str().into());
-                    let (name, load) = (Arc::clone(name), wish.load.clone());
-                    remember(&mut self.pods, &mut self.loads, uid, &name, load);
-                    Ok(name.as_ref().to_owned())
-                }
-                Err(explanation) => Err(explanation),
-            };
+            let placed = batch.place(pod, &mut self.nodes, &mut self.catalog);
+            let outcome = placed.map(|(index, load)| {
+                let name = names[index].get_or_insert_with(|| self.nodes[index].name.as_str().into());
+                let node = Arc::clone(name);
+                self.pods.insert(uid.clone(), Placed { node, load });
+                self.nodes[index].name.clone()
+            });
             decisions.push(Decision {
                 key: pod.key(),
                 uid: uid.clone(),
                 outcome,
             });
         }
+        batch.finish(&mut self.catalog);
         decisions
     }
 
@@ -142,20 +137,24 @@ impl Scheduler {
     /// # Errors
     /// What stands against it; empty where there is no such node.
     pub fn check(&mut self, pod: &Pod, node: &str) -> Result<(), Vec<Rejection>> {
-        let wish = Wish::of(pod, &mut self.resources);
-        let index = self
-            .find(node)
-            .ok()
-            .filter(|index| self.nodes[*index].exists)
-            .ok_or_else(Vec::new)?;
-        let found = obstacles(&wish, &self.nodes[index]);
-        if found.is_empty() {
-            return Ok(());
-        }
-        Err(found
-            .iter()
-            .map(|obstacle| obstacle.rejection(&wish, &self.resources))
-            .collect())
+        let wish = Wish::of(pod, &mut self.catalog);
+        let row = self.find(node).map(|index| &self.nodes[index]);
+        let outcome = match row.ok().filter(|row| row.exists) {
+            Some(row) => {
+                let found = obstacles(&wish, row);
+                let rejections = found
+                    .iter()
+                    .map(|obstacle| obstacle.rejection(&wish, &self.catalog.resources));
+                if found.is_empty() {
+                    Ok(())
+                } else {
+                    Err(rejections.collect())
+                }
+            }
+            None => Err(Vec::new()),
+        };
+        self.catalog.release(wish.load);
+        outcome
     }
 
     fn find(&self, name: &str) -> Result<usize, usize> {
@@ -174,32 +173,36 @@ impl Scheduler {
             self.nodes.remove(index);
         }
     }
-
-    fn remember(&mut self, uid: &str, node: &Arc<str>, load: Load) {
-        remember(&mut self.pods, &mut self.loads, uid, node, load);
-    }
 }
 
-fn remember(
-    pods: &mut HashMap<String, Placed>,
-    loads: &mut BTreeMap<Load, Arc<Load>>,
-    uid: &str,
-    node: &Arc<str>,
-    load: Load,
-) {
-    let load = match loads.get(&load) {
-        Some(shared) => Arc::clone(shared),
-        None => {
-            let shared = Arc::new(load.clone());
-            loads.insert(load, Arc::clone(&shared));
-            shared
+#[cfg(test)]
+mod tests {
+    use skep_testkit::{node, pod, replica_set};
+
+    use super::*;
+
+    #[test]
+    fn nothing_is_kept_of_what_is_gone() {
+        let mut scheduler = Scheduler::new();
+        scheduler.node(&node("a").cpu("1").build());
+        for index in 0..20 {
+            let set = replica_set(&format!("set-{index}"), 1).build();
+            let web = pod(&format!("web-{index}")).cpu("200m").owned_by(&set).build();
+            scheduler.schedule(&[&web]);
+            scheduler.check(&pod("probe").cpu("50m").build(), "a").ok();
         }
-    };
-    pods.insert(
-        uid.to_owned(),
-        Placed {
-            node: Arc::clone(node),
-            load,
-        },
-    );
+        assert_eq!((scheduler.pods.len(), scheduler.catalog.loads()), (5, 5));
+        for index in 0..20 {
+            scheduler.remove_pod(&format!("pod-default-web-{index}"));
+        }
+        scheduler.remove_node("a");
+        assert_eq!(
+            (
+                scheduler.pods.len(),
+                scheduler.catalog.loads(),
+                scheduler.nodes.len()
+            ),
+            (0, 0, 0)
+        );
+    }
 }

@@ -5,8 +5,6 @@
 
 use std::cmp::Reverse;
 
-use skep_api::TaintEffect;
-
 use crate::{
     node::NodeRow,
     resource::{CPU, MEMORY},
@@ -24,12 +22,14 @@ pub(crate) struct Score {
 }
 
 pub(crate) fn score(wish: &Wish, node: &NodeRow) -> Score {
-    let put_off =
-        |taint: &&skep_api::Taint| !wish.tolerates(&taint.key, &taint.value, TaintEffect::PreferNoSchedule);
-    let untolerated = Reverse(node.soft_taints.iter().filter(put_off).count());
+    let untolerated = node
+        .soft_taints
+        .iter()
+        .filter(|taint| !wish.tolerates(taint))
+        .count();
     let [cpu, memory] = fractions(wish, node);
     Score {
-        untolerated,
+        untolerated: Reverse(untolerated),
         marks: least_allocated(cpu, memory) + balanced(cpu, memory) + spread(wish, node),
     }
 }

@@ -1,44 +1,62 @@
 //! What a pending pod asks of a node. Pods with equal wishes are decided as a group.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-use skep_api::{Pod, TaintEffect, Toleration};
+use skep_api::{Container, Pod, Taint, TaintEffect, Toleration};
 
-use crate::{load::Load, resource::Resources, toleration::covers};
+use crate::{catalog::Catalog, load::Load};
 
 /// What a pending pod asks of a node.
 #[derive(Clone, Debug)]
 pub(crate) struct Wish {
-    pub(crate) load: Load,
+    pub(crate) load: Arc<Load>,
     /// The only node that will do; empty for any.
     pub(crate) node_name: String,
     pub(crate) node_selector: BTreeMap<String, String>,
     tolerations: Vec<Toleration>,
+    /// Whether a node will do that is cordoned, not ready, or not heard of.
+    pub(crate) unschedulable_will_do: bool,
+    pub(crate) not_ready_will_do: bool,
+    pub(crate) unreachable_will_do: bool,
 }
 
 impl Wish {
-    pub(crate) fn of(pod: &Pod, resources: &mut Resources) -> Self {
+    pub(crate) fn of(pod: &Pod, catalog: &mut Catalog) -> Self {
+        let tolerations = &pod.spec.tolerations;
+        let will_do = |condition: &str| {
+            let key = format!("node.kubernetes.io/{condition}");
+            let taint = Taint {
+                key,
+                effect: TaintEffect::NoSchedule,
+                ..Taint::default()
+            };
+            tolerations.iter().any(|toleration| toleration.tolerates(&taint))
+        };
         Self {
-            load: Load::of(pod, resources),
+            load: catalog.load_of(pod),
             node_name: pod.spec.node_name.clone(),
             node_selector: pod.spec.node_selector.clone(),
-            tolerations: pod.spec.tolerations.clone(),
+            unschedulable_will_do: will_do("unschedulable"),
+            not_ready_will_do: will_do("not-ready"),
+            unreachable_will_do: will_do("unreachable"),
+            tolerations: tolerations.clone(),
         }
     }
 
-    pub(crate) fn tolerates(&self, key: &str, value: &str, effect: TaintEffect) -> bool {
+    pub(crate) fn tolerates(&self, taint: &Taint) -> bool {
         self.tolerations
             .iter()
-            .any(|toleration| covers(toleration, key, value, effect))
+            .any(|toleration| toleration.tolerates(taint))
     }
 
-    /// What tells this wish from others, in one text that sorts and hashes.
+    /// What tells this wish from others, in one text that sorts.
     pub(crate) fn identity(&self) -> String {
         let Self {
             load,
             node_name,
             node_selector,
             tolerations,
+            ..
         } = self;
         format!("{load:?} {node_name:?} {node_selector:?} {tolerations:?}")
     }
@@ -47,13 +65,15 @@ impl Wish {
 /// True where two pods surely ask for the same: what a glance at their specs tells, without computing anything.
 pub(crate) fn alike(one: &Pod, other: &Pod) -> bool {
     let (a, b) = (&one.spec, &other.spec);
-    let containers = |a: &[skep_api::Container], b: &[skep_api::Container]| {
+    let containers = |a: &[Container], b: &[Container]| {
         a.len() == b.len()
             && a.iter()
                 .zip(b)
                 .all(|(a, b)| a.resources == b.resources && a.ports == b.ports)
     };
-    let owner = |pod: &Pod| pod.metadata.controller().map(|owner| owner.uid.clone());
+    fn owner(pod: &Pod) -> Option<&str> {
+        pod.metadata.controller().map(|owner| owner.uid.as_str())
+    }
     a.node_name == b.node_name
         && a.host_network == b.host_network
         && a.node_selector == b.node_selector
