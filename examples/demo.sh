@@ -61,7 +61,7 @@ keep_asking() {
       awk -F'|' '$1 == "" && $2 == "True" { print $3 }' | shuf)
     answer=lost
     for address in $(head -n 2 <<<"$addresses"); do
-      answer=$(busybox wget -q -T 2 -O - "http://$address:8080/version" 2>/dev/null) && break
+      answer=$(curl -sf --max-time 2 "http://$address:8080/version") && break
       answer=lost
     done
     echo "$answer" >>"$work/answers"
