@@ -15,9 +15,12 @@ fn each_reason_is_counted_and_the_most_frequent_comes_first() {
     ];
     let taken = ["a", "b"].map(|name| pod(&format!("old-{name}")).cpu("900m").node(name).ready().build());
     let web = pod("web").cpu("250m").build();
-    check(&cluster(nodes).with(taken).pending([web]), &expect![[r#"
+    check(
+        &cluster(nodes).with(taken).pending([web]),
+        &expect![[r#"
         web -> pending: 0/3 nodes fit: 2 have too little cpu (250m wanted, 100m free at most), 1 is cordoned
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -28,9 +31,12 @@ fn pod_that_is_larger_than_every_node_can_never_fit() {
     ];
     let huge = pod("huge").cpu("64").memory("6Gi").build();
     let scheduled = cluster(nodes).pending([huge]);
-    check(&scheduled, &expect![[r#"
+    check(
+        &scheduled,
+        &expect![[r#"
         huge -> pending: 0/2 nodes fit: 2 have too little cpu (64 wanted, 8 free at most), 1 has too little memory (6Gi wanted, 4Gi free at most); it can never fit: 64 cpu wanted, the largest node has 8
-    "#]]);
+    "#]],
+    );
     assert!(scheduled.decide()[0].outcome.as_ref().unwrap_err().never_fits());
 }
 
@@ -83,16 +89,22 @@ fn every_obstacle_has_its_words() {
         .spec
         .node_selector
         .insert("zone".to_owned(), "x".to_owned());
-    check(&cluster, &expect![[r#"
+    check(
+        &cluster,
+        &expect![[r#"
         web -> pending: 0/10 nodes fit: 6 lack the label zone=x, 2 are not ready, 1 is cordoned, 1 lacks the label disk=ssd
         gpu -> pending: 0/10 nodes fit: 6 lack the label kubernetes.io/hostname=no-gpu, 2 are not ready, 1 is cordoned, 1 has too little example.com/gpu (1 wanted, 0 free at most); it can never fit: 1 example.com/gpu wanted, the largest node has 0
-    "#]]);
+    "#]],
+    );
     cluster.pending[0].spec.node_selector.remove("zone");
     cluster.nodes.pop();
-    check(&cluster, &expect![[r#"
+    check(
+        &cluster,
+        &expect![[r#"
         web -> pending: 0/9 nodes fit: 2 are not ready, 1 is cordoned, 1 lacks the label disk=ssd, 1 has the taint broken:NoExecute, which it does not tolerate, 1 has the taint dedicated=db:NoSchedule, which it does not tolerate, 1 has no room for more pods, 1 has too little cpu (1 wanted, 100m free at most), 1 has too little memory (2Gi wanted, 1Gi free at most), 1 has the host port 80/TCP taken
         gpu -> pending: 0/9 nodes fit: 6 lack the label kubernetes.io/hostname=no-gpu, 2 are not ready, 1 is cordoned; it can never fit: 1 example.com/gpu wanted, the largest node has 0
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -114,9 +126,12 @@ fn pod_that_names_its_node_goes_nowhere_else() {
 
 #[test]
 fn cluster_without_nodes_says_so() {
-    check(&cluster([]).pending([pod("web").build()]), &expect![[r#"
+    check(
+        &cluster([]).pending([pod("web").build()]),
+        &expect![[r#"
         web -> pending: 0/0 nodes fit: the cluster has no nodes yet
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -17,38 +17,47 @@ fn copies(name: &str, count: usize, cpu: &str) -> Vec<Pod> {
 #[test]
 fn copies_are_spread_over_the_nodes() {
     let nodes = ["a", "b", "c"].map(|name| node(name).build());
-    check(&cluster(nodes).pending(copies("web", 6, "100m")), &expect![[r#"
+    check(
+        &cluster(nodes).pending(copies("web", 6, "100m")),
+        &expect![[r#"
         web-0 -> a
         web-1 -> b
         web-2 -> c
         web-3 -> a
         web-4 -> b
         web-5 -> c
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn copies_go_where_there_is_room_once_small_nodes_are_full() {
     let nodes = [node("large").cpu("16").build(), node("small").cpu("1").build()];
-    check(&cluster(nodes).pending(copies("web", 6, "400m")), &expect![[r#"
+    check(
+        &cluster(nodes).pending(copies("web", 6, "400m")),
+        &expect![[r#"
         web-0 -> large
         web-1 -> small
         web-2 -> large
         web-3 -> large
         web-4 -> small
         web-5 -> large
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn pods_without_requests_are_spread_as_well() {
     let nodes = ["a", "b"].map(|name| node(name).build());
     let pods = ["one", "two", "three"].map(|name| pod(name).build());
-    check(&cluster(nodes).pending(pods), &expect![[r#"
+    check(
+        &cluster(nodes).pending(pods),
+        &expect![[r#"
         one -> a
         two -> b
         three -> a
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -93,11 +102,14 @@ fn soft_taint_is_the_last_resort() {
         node("a").taint("spot", "", TaintEffect::PreferNoSchedule).build(),
         node("b").cpu("1").build(),
     ];
-    check(&cluster(nodes).pending(copies("web", 3, "400m")), &expect![[r#"
+    check(
+        &cluster(nodes).pending(copies("web", 3, "400m")),
+        &expect![[r#"
         web-0 -> b
         web-1 -> b
         web-2 -> a
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -115,12 +127,15 @@ fn tolerations_open_cordoned_tainted_and_silent_nodes() {
         pod("three").tolerates("dedicated").build(),
         pod("four").tolerates("").build(),
     ];
-    check(&cluster(nodes).pending(pending), &expect![[r#"
+    check(
+        &cluster(nodes).pending(pending),
+        &expect![[r#"
         one -> cordoned
         two -> silent
         three -> tainted
         four -> cordoned
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -135,14 +150,17 @@ fn host_ports_conflict_on_overlapping_addresses_of_one_protocol() {
         port("all-udp", "", Protocol::Udp),
         port("one-udp", "10.0.0.1", Protocol::Udp),
     ];
-    check(&cluster(nodes).pending(pending), &expect![[r#"
+    check(
+        &cluster(nodes).pending(pending),
+        &expect![[r#"
         one -> a
         two -> a
         same -> pending: 0/1 nodes fit: 1 has the host port 10.0.0.1:53/TCP taken
         all -> pending: 0/1 nodes fit: 1 has the host port 53/TCP taken
         all-udp -> a
         one-udp -> pending: 0/1 nodes fit: 1 has the host port 10.0.0.1:53/UDP taken
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -173,11 +191,14 @@ fn neediest_init_container_counts_where_it_needs_more_than_all_others() {
         pod("more").cpu("200m").build(),
         pod("little").cpu("100m").build(),
     ];
-    check(&cluster(nodes).pending(pending), &expect![[r#"
+    check(
+        &cluster(nodes).pending(pending),
+        &expect![[r#"
         init -> a
         more -> pending: 0/1 nodes fit: 1 has too little cpu (200m wanted, 100m free at most)
         little -> a
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -191,20 +212,23 @@ fn extended_resources_and_pods_are_counted() {
         pod("four").build(),
         pod("five").build(),
     ];
-    check(&cluster(nodes).pending(pending), &expect![[r#"
+    check(
+        &cluster(nodes).pending(pending),
+        &expect![[r#"
         one -> a
         two -> a
         three -> pending: 0/1 nodes fit: 1 has too little example.com/gpu (1 wanted, 0 free at most)
         four -> a
         five -> pending: 0/1 nodes fit: 1 has no room for more pods
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
 fn changes_are_followed_without_starting_anew() {
     let cluster = cluster(["a", "b"].map(|name| node(name).cpu("1").build()));
     let mut scheduler = cluster.scheduler();
-    let mut place = |scheduler: &mut skep_scheduler::Scheduler, name: &str| {
+    let place = |scheduler: &mut skep_scheduler::Scheduler, name: &str| {
         told(&scheduler.schedule(&[&pod(name).cpu("800m").build()]))
     };
     assert_eq!(place(&mut scheduler, "one"), "one -> a\n");

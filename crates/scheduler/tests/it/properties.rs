@@ -131,7 +131,7 @@ fn enough_of_everything(pod: &Pod, node: &Node, beside: &[&Pod]) -> bool {
             *wanted.entry(name).or_default() += amount;
         }
     }
-    let pods = i64::try_from(beside.len()).unwrap() + 1;
+    let pods = i64::try_from(beside.len()).expect("pods are few") + 1;
     wanted.insert("pods".to_owned(), Quantity::from_units(pods));
     let mine = pod.requests();
     wanted
