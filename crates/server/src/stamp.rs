@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 use skep_api::{ObjectMeta, Time};
+use skep_state::{Change, Verb};
 
 /// Letters and digits that are told apart easily and spell no words, as Kubernetes uses them.
 const ALPHABET: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
@@ -21,6 +22,15 @@ pub(crate) fn stamp(meta: &mut ObjectMeta, now: Time) {
     }
     if meta.creation_timestamp.is_none() {
         meta.creation_timestamp = Some(now.whole_secs());
+    }
+}
+
+/// Fills in what the new objects among the changes lack.
+pub(crate) fn stamp_new(changes: &mut [Change], now: Time) {
+    for change in changes {
+        if let Verb::Create(object) = &mut change.verb {
+            stamp(object.meta_mut(), now);
+        }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use skep_api::{ObjectKey, Time};
 use skep_controllers::EventNote;
-use skep_state::{Change, Outcome, Verb};
+use skep_state::{Change, Outcome};
 use skep_store::ProposeError;
 
 use super::{placing::Placement, queue::Work};
-use crate::{clock::now, core::Core, stamp::stamp};
+use crate::{clock::now, core::Core, stamp::stamp_new};
 
 /// Changes in one entry.
 const CHANGES_MAX: usize = 1024;
@@ -56,11 +56,7 @@ impl Draft {
 
     /// Gives new objects what they lack.
     pub(super) fn stamp(&mut self, wall: Time) {
-        for change in &mut self.changes {
-            if let Verb::Create(object) = &mut change.verb {
-                stamp(object.meta_mut(), wall);
-            }
-        }
+        stamp_new(&mut self.changes, wall);
     }
 
     /// Writes the changes, in as few entries as the limits allow; tells what became of each.

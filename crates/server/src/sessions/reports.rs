@@ -3,13 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use skep_controllers::{EventNote, events};
-use skep_state::Change;
+use skep_state::{Change, Refusal};
 use tokio::{
     sync::{mpsc, oneshot},
     time::Instant,
 };
 
-use crate::{clock::now, core::Core, failure::Failure};
+use crate::{clock::now, core::Core, failure::Failure, stamp::stamp_new};
 
 /// How long a report may wait for others to share its entry.
 const LINGER: Duration = Duration::from_millis(2);
@@ -113,6 +113,7 @@ async fn write(core: &Core, batch: Vec<Report>) {
     for (host, notes) in &notes {
         changes.extend(events::record(&state, notes, host, now()));
     }
+    stamp_new(&mut changes, now());
     let written = if changes.is_empty() {
         Ok(Vec::new())
     } else {
@@ -120,7 +121,10 @@ async fn write(core: &Core, batch: Vec<Report>) {
     };
     let written = written.map(|outcomes| {
         for refusal in outcomes.iter().filter_map(|outcome| outcome.as_ref().err()) {
-            tracing::debug!(%refusal, "a report came too late");
+            match refusal {
+                Refusal::Invalid(_) => tracing::warn!(%refusal, "a report was refused"),
+                _ => tracing::debug!(%refusal, "a report came too late"),
+            }
         }
     });
     for done in waiting {

@@ -21,7 +21,10 @@ pub(super) fn events<'a>(state: &'a State, kind: Kind, meta: &'a ObjectMeta) -> 
         .list::<Event>(namespace)
         .filter(|event| about(event))
         .collect();
-    events.sort_by_key(|event| event.last_timestamp.or(event.metadata.creation_timestamp));
+    events.sort_by_key(|event| {
+        let last = event.last_timestamp.or(event.metadata.creation_timestamp);
+        (last, event.metadata.revision())
+    });
     events
 }
 

@@ -1,0 +1,14 @@
+//! The server as its clients and agents see it: started in this process, asked over its Unix socket.
+
+mod agent;
+mod harness;
+
+mod access;
+mod deletion;
+mod errors;
+mod reads;
+mod rollout;
+mod sessions;
+mod streams;
+mod watches;
+mod writes;
