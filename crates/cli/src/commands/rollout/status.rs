@@ -69,6 +69,7 @@ async fn follow(
     id: &ResourceId,
     progress: &Progress,
 ) -> anyhow::Result<()> {
+    let mut shown = String::new();
     live::follow(ctx, id, async |document: Option<&Value>| {
         let document = document.ok_or_else(|| anyhow!("{id} not found: there is no rollout to wait for"))?;
         let deployment = live::typed::<Deployment>(document.clone())?;
@@ -76,7 +77,10 @@ async fn follow(
         match look(&deployment)? {
             Seen::Finished(text) => progress.finished(&text).map(Some),
             Seen::Waiting(text) => {
-                progress.waiting(&text)?;
+                if text != shown {
+                    progress.waiting(&text)?;
+                }
+                shown = text;
                 Ok((!args.watch).then_some(()))
             }
         }

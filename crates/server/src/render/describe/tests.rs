@@ -280,16 +280,25 @@ fn a_missing_config_map_or_key_is_named() {
 fn an_image_that_cannot_be_pulled_gives_the_engines_words() {
     let pod = bound("web")
         .image("nowhere/web:v9")
-        .waiting("ImagePullBackOff", "next try in 20s")
+        .waiting("ImagePullBackOff", "Back-off pulling image")
         .build();
-    let failed = event(&pod, "Failed", "failed to pull image: no such host nowhere", 50);
-    expect![[r#"the image "nowhere/web:v9" of container "main": next try in 20s; failed to pull image: no such host nowhere"#]].assert_eq(&waits(&state([node("a").object(), failed.into()]), &pod));
+    let pulling = event(&pod, "Pulling", "Pulling image \"nowhere/web:v9\"", 50);
+    let failed = event(
+        &pod,
+        "Failed",
+        "Failed to pull image \"nowhere/web:v9\": no such host",
+        50,
+    );
+    expect![[r#"the image "nowhere/web:v9" of container "main": Back-off pulling image; Failed to pull image "nowhere/web:v9": no such host; last tried 10s ago, tried again at most 5m later"#]].assert_eq(&waits(&state([node("a").object(), failed.into(), pulling.into()]), &pod));
 }
 
 #[test]
 fn a_crashing_container_says_how_it_ended() {
     let mut pod = bound("web")
-        .waiting("CrashLoopBackOff", "back-off 20s restarting failed container")
+        .waiting(
+            "CrashLoopBackOff",
+            "back-off 1m20s restarting failed container=main pod=web",
+        )
         .build();
     pod.status.container_statuses[0].restart_count = 2;
     pod.status.container_statuses[0].last_state = ended(2, "Error");
@@ -299,7 +308,7 @@ fn a_crashing_container_says_how_it_ended() {
         .as_mut()
         .unwrap();
     end.message = "starting\ncannot open /data: no such file\n".into();
-    expect![[r#"container "main" to be started again: back-off 20s restarting failed container; its last run ended 20s ago with exit code 2 (Error): cannot open /data: no such file"#]].assert_eq(&waits(&state([node("a").object()]), &pod));
+    expect![[r#"container "main" to be started again in 60s (back-off 1m20s): its last run ended 20s ago with exit code 2 (Error): cannot open /data: no such file"#]].assert_eq(&waits(&state([node("a").object()]), &pod));
 }
 
 #[test]

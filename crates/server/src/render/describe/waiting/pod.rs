@@ -1,5 +1,7 @@
 //! What a pod is waiting for.
 
+use std::time::Duration;
+
 use skep_api::{
     Condition, ConditionStatus, Container, ContainerState, ContainerStateTerminated, ContainerStateWaiting,
     ContainerStatus, Event, Kind, Node, NodeCondition, NodeConditionType, ObjectKey, Pod, Probe, Time,
@@ -187,29 +189,46 @@ impl View<'_> {
         let ContainerStateWaiting { reason, message } = state.waiting.clone().unwrap_or_default();
         match reason.as_str() {
             "CrashLoopBackOff" => {
-                let end = status
-                    .last_state
-                    .terminated
-                    .as_ref()
-                    .map(|end| self.end(end))
+                let end = status.last_state.terminated.as_ref();
+                let when = end
+                    .and_then(|end| self.next_start(&message, end))
                     .unwrap_or_default();
-                format!("{title} to be started again: {}", joined([message, end]))
+                let end = end.map(|end| self.end(end)).unwrap_or(message);
+                format!("{title} to be started again{when}: {end}")
             }
-            "ErrImagePull" | "ImagePullBackOff" | "ErrImageNeverPull" | "InvalidImageName" => {
-                let said = self.last_event(container, |event| event.reason == "Failed");
-                let said = said.map(|event| event.message.trim().to_owned());
-                let said = said.filter(|said| !said.contains(message.as_str()) || message.is_empty());
-                let image = &container.image;
-                format!(
-                    "the image \"{image}\" of {title}: {}",
-                    joined([message, said.unwrap_or_default()])
-                )
-            }
+            "ErrImagePull" | "ImagePullBackOff" => self.image(title, container, message),
             "" | "ContainerCreating" | "PodInitializing" if message.is_empty() => {
                 format!("{title} to be started")
             }
             _ => format!("{title}: {}", joined([reason, message])),
         }
+    }
+
+    /// When a crashing container is started again, from `back-off 10s restarting …`.
+    fn next_start(&self, message: &str, end: &ContainerStateTerminated) -> Option<String> {
+        let text = message.strip_prefix("back-off ")?.split_whitespace().next()?;
+        let at = end.finished_at?.plus(duration(text)?);
+        Some(format!(
+            " in {} (back-off {text})",
+            human_duration(at.since(self.now))
+        ))
+    }
+
+    /// An image that cannot be pulled, in the engine's words.
+    fn image(&self, title: &str, container: &Container, message: String) -> String {
+        let said = self.last_event(container, |event| event.message.starts_with("Failed to pull"));
+        let said = said.map(|event| event.message.trim().to_owned());
+        let words = message.split_once(": ").map_or("", |(_, words)| words);
+        let said = said.filter(|said| words.is_empty() || !said.contains(words));
+        let tried = self.last_event(container, |event| event.reason == "Pulling");
+        let tried = tried.map(|event| {
+            format!(
+                "last tried {} ago, tried again at most 5m later",
+                age(self.now, event.last_timestamp)
+            )
+        });
+        let parts = [message, said.unwrap_or_default(), tried.unwrap_or_default()];
+        format!("the image \"{}\" of {title}: {}", container.image, joined(parts))
     }
 
     /// `its last run ended 5s ago with exit code 1 (Error): no such file`.
@@ -290,4 +309,13 @@ fn joined<const N: usize>(parts: [String; N]) -> String {
     } else {
         parts.join("; ")
     }
+}
+
+/// Reads `10s`, `1m20s` or `5m0s`.
+fn duration(text: &str) -> Option<Duration> {
+    let seconds = text.strip_suffix('s')?;
+    let (minutes, seconds) = seconds.split_once('m').unwrap_or(("0", seconds));
+    Some(Duration::from_secs(
+        60 * minutes.parse::<u64>().ok()? + seconds.parse::<u64>().ok()?,
+    ))
 }
