@@ -1,6 +1,6 @@
 //! Images.
 
-use skep_agent::runtime::{Credentials, Runtime, RuntimeError};
+use skep_agent::runtime::{Credentials, HOLDER_IMAGE, Runtime, RuntimeError};
 
 use crate::engine::Engine;
 
@@ -76,4 +76,20 @@ async fn a_registry_that_does_not_answer_is_told_in_the_engines_words() {
             "{error:?}"
         );
     }
+}
+
+#[tokio::test]
+async fn the_holders_image_is_there_once_it_is_asked_for() {
+    let engine = Engine::new().await;
+    let asked = (0..8).map(|_| engine.docker.ensure_holder_image());
+    for answer in futures::future::join_all(asked).await {
+        answer.expect("it is made or found");
+    }
+    let image = engine
+        .docker
+        .image(HOLDER_IMAGE)
+        .await
+        .expect("an answer")
+        .expect("it is there");
+    assert!(image.size_bytes < 1024, "{} bytes", image.size_bytes);
 }

@@ -18,7 +18,7 @@ use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
-use tokio::sync::OnceCell;
+use tokio::sync::{Mutex, OnceCell};
 
 use super::{
     Container, ContainerEvent, ContainerId, ContainerSpec, Credentials, EngineInfo, Exec, ExecSpec,
@@ -31,6 +31,8 @@ pub struct Docker {
     host: String,
     client: OnceCell<bollard::Docker>,
     root: OnceCell<PathBuf>,
+    /// Held while the holder's image is made, so that it is made once.
+    holder_image: Mutex<()>,
 }
 
 impl Docker {
@@ -49,6 +51,7 @@ impl Docker {
             host,
             client: OnceCell::new(),
             root: OnceCell::new(),
+            holder_image: Mutex::new(()),
         }
     }
 }
@@ -95,6 +98,7 @@ impl Runtime for Docker {
     }
 
     async fn ensure_holder_image(&self) -> Result<(), RuntimeError> {
+        let _making = self.holder_image.lock().await;
         holder_image::ensure(self.client().await?).await
     }
 
