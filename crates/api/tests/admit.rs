@@ -858,7 +858,7 @@ fn object_of_two_mebibytes_is_refused() {
     refused(
         document,
         &expect![[r#"
-        TooLong is 2097230 bytes long, 1572864 are allowed for one object
+        TooLong is 2.00 MiB long, 1.50 MiB are allowed for one object
     "#]],
     );
 }

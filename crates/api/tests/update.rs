@@ -95,7 +95,7 @@ fn selector_of_a_deployment_may_not_change() {
             deployment["spec"]["selector"] = json!({ "matchLabels": { "tier": "front" } });
         },
         &expect![[r#"
-            Immutable spec.selector: may not change
+            Immutable spec.selector: is immutable: it may not change; delete the object and create it again
         "#]],
     );
 }
@@ -114,11 +114,11 @@ fn what_the_server_set_may_be_left_out_and_not_be_changed() {
                 "deletionTimestamp": "2026-01-01T00:00:00Z" });
         },
         &expect![[r#"
-            Immutable metadata.name: may not change
-            Immutable metadata.namespace: may not change
-            Immutable metadata.uid: may not change
-            Immutable metadata.creationTimestamp: may not change
-            Immutable metadata.deletionTimestamp: may not change
+            Immutable metadata.name: is immutable: it may not change; delete the object and create it again
+            Immutable metadata.namespace: is immutable: it may not change; delete the object and create it again
+            Immutable metadata.uid: is immutable: it may not change; delete the object and create it again
+            Immutable metadata.creationTimestamp: is immutable: it may not change; delete the object and create it again
+            Immutable metadata.deletionTimestamp: is immutable: it may not change; delete the object and create it again
         "#]],
     );
 }
@@ -166,7 +166,7 @@ fn immutable_configuration_stays() {
         secret,
         |secret| secret["type"] = "mine".into(),
         &expect![[r#"
-        Immutable type: may not change
+        Immutable type: is immutable: it may not change; delete the object and create it again
     "#]],
     );
 }
@@ -185,7 +185,7 @@ fn pod_addresses_of_a_node_stay() {
         with_range,
         |node| node["spec"] = json!({ "podCIDR": "10.0.1.0/24", "unschedulable": true }),
         &expect![[r#"
-            Immutable spec.podCIDR: may not change
+            Immutable spec.podCIDR: is immutable: it may not change; delete the object and create it again
         "#]],
     );
 }

@@ -121,9 +121,11 @@ fn check_size(value: &Value) -> Result<(), FieldError> {
     if counted.is_ok() && counter.0 <= OBJECT_BYTES_MAX {
         return Ok(());
     }
+    let mib = |bytes: usize| bytes as f64 / f64::from(1 << 20);
     let message = format!(
-        "is {} bytes long, {OBJECT_BYTES_MAX} are allowed for one object",
-        counter.0
+        "is {:.2} MiB long, {:.2} MiB are allowed for one object",
+        mib(counter.0),
+        mib(OBJECT_BYTES_MAX)
     );
     Err(FieldError::new("", Reason::TooLong, message))
 }
