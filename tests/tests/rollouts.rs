@@ -43,7 +43,7 @@ fn version(address: &str) -> Option<String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     answer
-        .starts_with("HTTP/1.0 200")
+        .contains(" 200 OK")
         .then(|| answer.rsplit("\r\n").next().unwrap_or_default().to_owned())
 }
 
@@ -129,9 +129,11 @@ fn scaling_pausing_and_restarting_do_what_they_say() {
     assert_eq!(cluster.running_containers().len(), 4);
     cluster.ok(&["rollout", "pause", "deployment/web"]);
     let before = cluster.running_containers();
-    cluster.ok(&["rollout", "restart", "deployment/web"]).clear();
+    let refused = cluster.skep(&["rollout", "restart", "deployment/web"]);
+    assert!(refused.code == 1 && refused.stderr.contains("paused"), "{refused:?}");
     assert_eq!(cluster.running_containers(), before);
     cluster.ok(&["rollout", "resume", "deployment/web"]);
+    cluster.ok(&["rollout", "restart", "deployment/web"]);
     cluster.ok(&["rollout", "status", "deployment/web", "--timeout=90s"]);
     let after = cluster.running_containers();
     assert!(
