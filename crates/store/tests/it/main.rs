@@ -1,5 +1,7 @@
 //! The store as its users see it, on a real file system.
 
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
 mod basics;
 mod compaction;
 mod crash;

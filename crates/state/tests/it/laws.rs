@@ -1,0 +1,439 @@
+//! What holds for every history of proposals.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use skep_api::{Kind, Object, ObjectKey, ObjectMeta, OwnerReference};
+use skep_state::{
+    Change, DeleteOptions, Effect, Entry, Outcome, Precondition, Propagation, Restore, State, StateEvent,
+    Verb,
+};
+use skep_testkit::{at, config_map, deployment, namespace, node, pod};
+
+const KINDS: [Kind; 5] = [
+    Kind::Namespace,
+    Kind::Node,
+    Kind::ConfigMap,
+    Kind::Pod,
+    Kind::Deployment,
+];
+const NAMES: [&str; 3] = ["a", "b", "c"];
+
+/// A proposal in terms of what is there when it is made.
+#[derive(Clone, Debug)]
+struct Wish {
+    kind: Kind,
+    namespace: &'static str,
+    name: &'static str,
+    act: Act,
+    /// Whether the precondition names the present revision, another one, or none.
+    revision: Option<bool>,
+    remembered: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Create {
+        owner: Option<&'static str>,
+        finalizer: bool,
+    },
+    Label(u8),
+    Spec(u8),
+    Own(Option<&'static str>),
+    Finalize(bool),
+    Report(u8),
+    Delete(DeleteOptions),
+    Bind(&'static str),
+}
+
+fn acts() -> impl Strategy<Value = Act> {
+    let name = prop::sample::select(&NAMES[..]);
+    let propagation = prop::sample::select(vec![
+        Propagation::Background,
+        Propagation::Foreground,
+        Propagation::Orphan,
+    ]);
+    let options =
+        (prop::option::of(-1i64..60), propagation).prop_map(|(grace_seconds, propagation)| DeleteOptions {
+            grace_seconds,
+            propagation,
+        });
+    prop_oneof![
+        4 => (prop::option::of(name.clone()), any::<bool>()).prop_map(|(owner, finalizer)| Act::Create { owner, finalizer }),
+        1 => (0u8..3).prop_map(Act::Label),
+        1 => (0u8..3).prop_map(Act::Spec),
+        1 => prop::option::of(name.clone()).prop_map(Act::Own),
+        2 => any::<bool>().prop_map(Act::Finalize),
+        1 => (0u8..3).prop_map(Act::Report),
+        2 => options.prop_map(Act::Delete),
+        2 => name.prop_map(Act::Bind),
+    ]
+}
+
+fn wishes() -> impl Strategy<Value = Vec<Wish>> {
+    let wish = (
+        prop::sample::select(&KINDS[..]),
+        prop::sample::select(&NAMES[..2]),
+        prop::sample::select(&NAMES[..]),
+        acts(),
+        prop::option::of(prop::bool::weighted(0.8)),
+        any::<bool>(),
+    )
+        .prop_map(|(kind, namespace, name, act, revision, remembered)| Wish {
+            kind,
+            namespace: if kind.namespaced() { namespace } else { "" },
+            name,
+            act,
+            revision,
+            remembered,
+        });
+    let space = |name| Wish {
+        kind: Kind::Namespace,
+        namespace: "",
+        name,
+        act: Act::Create {
+            owner: None,
+            finalizer: false,
+        },
+        revision: None,
+        remembered: false,
+    };
+    prop::collection::vec(wish, 1..100)
+        .prop_map(move |wishes| [space("a"), space("b")].into_iter().chain(wishes).collect())
+}
+
+impl Wish {
+    fn key(&self) -> ObjectKey {
+        ObjectKey::new(self.namespace, self.name)
+    }
+
+    fn entry(&self, state: &State, step: usize) -> Entry {
+        let request_id = if self.remembered {
+            format!("r{step}")
+        } else {
+            String::new()
+        };
+        let now = at(step as u64);
+        Entry {
+            request_id,
+            now,
+            changes: self.change(state, step).into_iter().collect(),
+        }
+    }
+
+    /// `None` where the wish is about something that is not there to be changed.
+    fn change(&self, state: &State, step: usize) -> Option<Change> {
+        let present = state.object(self.kind, &self.key());
+        let verb = match &self.act {
+            Act::Create { owner, finalizer } => Verb::Create(Box::new(self.fresh(step, *owner, *finalizer))),
+            Act::Delete(options) => Verb::Delete {
+                kind: self.kind,
+                key: self.key(),
+                options: options.clone(),
+            },
+            Act::Bind(node) => Verb::Bind {
+                pod: self.key(),
+                node: (*node).to_owned(),
+            },
+            Act::Report(number) => Verb::UpdateStatus(Box::new(reported(present?, *number))),
+            change => Verb::Update(Box::new(changed(present?, change))),
+        };
+        let revision = match (&self.act, self.revision) {
+            (Act::Create { .. }, _) | (_, None) => None,
+            (_, Some(true)) => present.map(|object| object.meta().revision()),
+            (_, Some(false)) => Some(0),
+        };
+        Some(Change {
+            only_if: Precondition { uid: None, revision },
+            verb,
+        })
+    }
+
+    fn fresh(&self, step: usize, owner: Option<&str>, finalizer: bool) -> Object {
+        let mut object: Object = match self.kind {
+            Kind::Namespace => namespace(self.name).into(),
+            Kind::Node => node(self.name).into(),
+            Kind::Pod => pod(self.name).into(),
+            Kind::Deployment => deployment(self.name, 1).into(),
+            _ => config_map(self.name).into(),
+        };
+        let meta = object.meta_mut();
+        self.namespace.clone_into(&mut meta.namespace);
+        meta.uid = format!("uid-{step}");
+        meta.finalizers.extend(finalizer.then(|| "x/one".to_owned()));
+        meta.owner_references.extend(owner.map(owned_by));
+        object
+    }
+}
+
+fn owned_by(owner: &str) -> OwnerReference {
+    OwnerReference {
+        uid: format!("owner-{owner}"),
+        name: owner.to_owned(),
+        ..OwnerReference::default()
+    }
+}
+
+fn changed(object: &Object, act: &Act) -> Object {
+    let mut object = object.clone();
+    let meta = object.meta_mut();
+    match act {
+        Act::Label(number) => drop(meta.labels.insert("k".to_owned(), number.to_string())),
+        Act::Own(owner) => meta.owner_references = owner.iter().map(|owner| owned_by(owner)).collect(),
+        Act::Finalize(true) => meta.finalizers.push("x/two".to_owned()),
+        Act::Finalize(false) => meta.finalizers.clear(),
+        _ => {}
+    }
+    match (&mut object, act) {
+        (Object::Namespace(space), Act::Finalize(false)) => space.spec.finalizers.clear(),
+        (Object::ConfigMap(map), Act::Spec(number)) => {
+            drop(map.data.insert("k".to_owned(), number.to_string()));
+        }
+        (Object::Deployment(web), Act::Spec(number)) => web.spec.replicas = i32::from(*number),
+        (Object::Pod(pod), Act::Spec(number)) => pod.spec.node_name = NAMES[usize::from(*number)].to_owned(),
+        _ => {}
+    }
+    object
+}
+
+fn reported(object: &Object, number: u8) -> Object {
+    let mut object = object.clone();
+    match &mut object {
+        Object::Pod(pod) => pod.status.message = number.to_string(),
+        Object::Deployment(web) => web.status.replicas = i32::from(number),
+        Object::Node(node) => node.status.node_info.kernel_version = number.to_string(),
+        _ => {}
+    }
+    object
+}
+
+fn objects(state: &State) -> BTreeMap<(Kind, ObjectKey), Arc<Object>> {
+    let all = Kind::ALL.into_iter().flat_map(|kind| state.objects(kind, None));
+    all.map(|object| ((object.kind(), object.key()), object.clone()))
+        .collect()
+}
+
+fn restored(state: &State) -> State {
+    let mut restore = Restore::default();
+    for record in state.records() {
+        restore.push(&record).unwrap();
+    }
+    restore.finish().unwrap()
+}
+
+/// Uids, dependents by owner and pods by node, by way of the indexes.
+fn by_index(state: &State) -> Vec<String> {
+    let owners = NAMES.map(|name| format!("owner-{name}"));
+    let uids = (0..200).filter_map(|step| state.by_uid(&format!("uid-{step}")));
+    let owned = owners.iter().flat_map(|owner| state.owned_by(owner));
+    let found = uids
+        .chain(owned)
+        .map(|object| format!("{} {}", object.kind(), object.key()));
+    let pods = NAMES.iter().chain(&[""]).map(|node| {
+        let pods = if node.is_empty() {
+            state.unbound_pods().collect()
+        } else {
+            state.pods_on(node).collect::<Vec<_>>()
+        };
+        let keys: Vec<_> = pods.iter().map(|pod| pod.metadata.key().to_string()).collect();
+        keys.join(" ")
+    });
+    found.chain(pods).collect()
+}
+
+/// The same by looking at every object.
+fn by_scan(state: &State) -> Vec<String> {
+    let all = objects(state);
+    let name = |object: &Arc<Object>| format!("{} {}", object.kind(), object.key());
+    let mut found = Vec::new();
+    for step in 0..200 {
+        found.extend(
+            all.values()
+                .filter(|object| object.meta().uid == format!("uid-{step}"))
+                .map(name),
+        );
+    }
+    for owner in NAMES.map(|name| format!("owner-{name}")) {
+        let owned = |object: &&Arc<Object>| {
+            object
+                .meta()
+                .owner_references
+                .iter()
+                .any(|have| have.uid == owner)
+        };
+        found.extend(all.values().filter(owned).map(name));
+    }
+    for node in NAMES.iter().chain(&[""]) {
+        let on_node =
+            |object: &&Arc<Object>| matches!(&***object, Object::Pod(pod) if pod.spec.node_name == **node);
+        found.push(
+            all.values()
+                .filter(on_node)
+                .map(|pod| pod.key().to_string())
+                .collect::<Vec<_>>()
+                .join(" "),
+        );
+    }
+    found
+}
+
+fn check_revisions(before: u64, state: &State, outcomes: &[Outcome]) {
+    let effective = outcomes
+        .iter()
+        .flatten()
+        .filter(|applied| applied.effect != Effect::Nothing);
+    let revisions: Vec<_> = effective.map(|applied| applied.revision).collect();
+    let expected: Vec<_> = (before + 1..=state.revision()).collect();
+    assert_eq!(
+        revisions, expected,
+        "each effective change takes the next revision"
+    );
+}
+
+fn check_nothing_lingers(state: &State) {
+    for object in objects(state).values() {
+        let meta = object.meta();
+        let held = !meta.finalizers.is_empty()
+            || matches!(&**object, Object::Namespace(space) if !space.spec.finalizers.is_empty())
+            || meta.deletion_grace_period_seconds.unwrap_or(0) > 0;
+        assert!(
+            !meta.is_deleting() || held,
+            "{} {} lingers",
+            object.kind(),
+            object.key()
+        );
+    }
+}
+
+fn check_event(event: &StateEvent) {
+    let (Some(before), Some(after)) = (&event.before, &event.after) else {
+        return;
+    };
+    let (old, new) = (before.meta(), after.meta());
+    assert_eq!(
+        (&old.uid, old.creation_timestamp),
+        (&new.uid, new.creation_timestamp)
+    );
+    assert_eq!(new.revision(), event.revision);
+    assert!(new.generation == old.generation || new.generation == old.generation + 1);
+    let same = intent(before) == intent(after);
+    assert_eq!(
+        new.generation == old.generation,
+        same,
+        "the generation counts changes of intent"
+    );
+    if old.is_deleting() {
+        assert!(new.deletion_timestamp.is_some() && new.deletion_timestamp <= old.deletion_timestamp);
+        assert!(new.deletion_grace_period_seconds <= old.deletion_grace_period_seconds);
+        let had: BTreeSet<_> = old.finalizers.iter().collect();
+        assert!(
+            new.finalizers.iter().all(|name| had.contains(name)),
+            "a finalizer was added to a deleted object"
+        );
+    }
+}
+
+/// What people want of an object: neither metadata nor status, nor where a pod was put.
+fn intent(object: &Object) -> Object {
+    let mut object = object.clone();
+    *object.meta_mut() = ObjectMeta::default();
+    match &mut object {
+        Object::Namespace(space) => space.status = Default::default(),
+        Object::Node(node) => node.status = Default::default(),
+        Object::Pod(pod) => {
+            pod.status = Default::default();
+            pod.spec.node_name.clear();
+        }
+        Object::Deployment(web) => web.status = Default::default(),
+        _ => {}
+    }
+    object
+}
+
+/// The objects that the events after a revision make of those before it.
+fn replayed(earlier: &State, state: &State) -> BTreeMap<(Kind, ObjectKey), Arc<Object>> {
+    let mut all = objects(earlier);
+    for event in state.changes_since(earlier.revision()).unwrap() {
+        let id = (event.kind, (*event.key).clone());
+        assert_eq!(
+            all.get(&id),
+            event.before.as_ref(),
+            "an event's `before` is what was there"
+        );
+        match &event.after {
+            Some(object) => all.insert(id, object.clone()),
+            None => all.remove(&id),
+        };
+    }
+    all
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn every_history_keeps_the_laws(wishes in wishes(), middle in any::<prop::sample::Index>()) {
+        let mut state = State::default();
+        let (mut entries, mut outcomes, mut earlier) = (Vec::new(), Vec::new(), State::default());
+        for (step, wish) in wishes.iter().enumerate() {
+            let entry = wish.entry(&state, step);
+            let before = state.clone();
+            let answer = state.apply(&entry);
+            check_revisions(before.revision(), &state, &answer);
+            check_nothing_lingers(&state);
+            prop_assert_eq!(by_index(&state), by_scan(&state));
+            if wish.remembered {
+                let after = state.clone();
+                prop_assert_eq!(&state.apply(&entry), &answer, "a retry is answered as before");
+                prop_assert!(state == after, "a retry changes nothing");
+            }
+            entries.push(entry);
+            outcomes.push(answer);
+            if step == middle.index(wishes.len()) {
+                earlier = state.clone();
+            }
+        }
+        state.changes_since(0).unwrap().for_each(|event| check_event(event));
+        prop_assert_eq!(replayed(&State::default(), &state), objects(&state));
+        prop_assert_eq!(replayed(&earlier, &state), objects(&state));
+
+        let mut replica = State::default();
+        let answers: Vec<_> = entries.iter().map(|entry| replica.apply(entry)).collect();
+        prop_assert!(replica == state, "two replicas that apply the same entries are equal");
+        prop_assert_eq!(answers, outcomes);
+
+        let restored = restored(&state);
+        prop_assert!(restored == state, "a snapshot restores the state");
+        prop_assert_eq!(by_index(&restored), by_index(&state));
+        prop_assert!(restored.records().eq(state.records()), "equal states give equal snapshots");
+        prop_assert!(restored.changes_since(state.revision()).is_ok());
+    }
+
+    #[test]
+    fn a_restored_state_goes_on_like_the_original(wishes in wishes(), middle in any::<prop::sample::Index>()) {
+        let (mut state, mut copy) = (State::default(), None);
+        for (step, wish) in wishes.iter().enumerate() {
+            let entry = wish.entry(&state, step);
+            let answer = state.apply(&entry);
+            if let Some(copy) = &mut copy {
+                prop_assert_eq!(State::apply(copy, &entry), answer);
+            }
+            if step == middle.index(wishes.len()) {
+                copy = Some(restored(&state));
+            }
+        }
+        prop_assert!(copy.is_some_and(|copy| copy == state));
+    }
+
+    #[test]
+    fn an_entry_is_the_same_after_the_log(wishes in wishes()) {
+        let mut state = State::default();
+        for (step, wish) in wishes.iter().enumerate() {
+            let entry = wish.entry(&state, step);
+            let json = serde_json::to_vec(&entry).unwrap();
+            prop_assert_eq!(&serde_json::from_slice::<Entry>(&json).unwrap(), &entry);
+            state.apply(&entry);
+        }
+    }
+}
