@@ -53,7 +53,7 @@ pub struct Reconciled {
     pub changes: Vec<Change>,
     /// To be recorded.
     pub events: Vec<EventNote>,
-    /// When to look at the key again though nothing changes; never where `None`.
+    /// When to look at the key again though nothing changes, in place of what was asked for earlier; never where `None`.
     pub again_in: Option<Duration>,
 }
 

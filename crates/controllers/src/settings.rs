@@ -48,20 +48,11 @@ pub struct Ipv4Block {
 }
 
 /// Why a text is not a block of addresses.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a block of IPv4 addresses: write its first address and a prefix length, such as 10.244.0.0/16"
+)]
 pub struct ParseBlockError(String);
-
-impl fmt::Display for ParseBlockError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "`{}` is not a block of IPv4 addresses such as 10.244.0.0/16",
-            self.0
-        )
-    }
-}
-
-impl std::error::Error for ParseBlockError {}
 
 impl Ipv4Block {
     /// How many blocks of that prefix length it is made of; 0 where they are larger than it.
@@ -133,5 +124,54 @@ impl FromStr for Ipv4Block {
 impl fmt::Display for Ipv4Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.address, self.prefix)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn block(text: &str) -> Ipv4Block {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn block_is_made_of_smaller_ones() {
+        let cluster = block("10.244.0.0/16");
+        assert_eq!(cluster.blocks(24), 256);
+        assert_eq!(cluster.block(24, 0), Some(block("10.244.0.0/24")));
+        assert_eq!(cluster.block(24, 255), Some(block("10.244.255.0/24")));
+        assert_eq!(cluster.block(24, 256), None);
+        assert_eq!((cluster.blocks(8), cluster.block(8, 0)), (0, None));
+        assert_eq!(block("0.0.0.0/0").blocks(32), 1 << 32);
+        assert_eq!(
+            block("0.0.0.0/0").block(32, (1 << 32) - 1),
+            Some(block("255.255.255.255/32"))
+        );
+    }
+
+    #[test]
+    fn places_are_those_that_share_an_address() {
+        let cluster = block("10.244.0.0/16");
+        assert_eq!(cluster.places(24, &block("10.244.7.0/24")), 7..8);
+        assert_eq!(cluster.places(24, &block("10.244.8.0/22")), 8..12);
+        assert_eq!(cluster.places(24, &block("10.244.7.128/25")), 7..8);
+        assert_eq!(cluster.places(24, &block("10.0.0.0/8")), 0..256);
+        assert_eq!(cluster.places(24, &block("10.245.0.0/24")), 0..0);
+    }
+
+    #[test]
+    fn only_a_first_address_and_a_prefix_length_make_a_block() {
+        for bad in [
+            "",
+            "10.0.0.0",
+            "10.0.0.0/33",
+            "10.0.0.1/24",
+            "10.0.0/24",
+            "fd00::/64",
+        ] {
+            assert!(bad.parse::<Ipv4Block>().is_err(), "{bad}");
+        }
+        assert_eq!(block("10.1.2.0/24").to_string(), "10.1.2.0/24");
     }
 }

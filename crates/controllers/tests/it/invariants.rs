@@ -1,4 +1,4 @@
-//! Whatever the size and the bounds: a rollout never has too many pods, and never too few that are available.
+//! Whatever the size, the bounds and who falls behind: a rollout never has too many pods, and never too few that are available.
 
 use proptest::prelude::*;
 use skep_api::{Deployment, IntOrString, Pod};
@@ -49,11 +49,17 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
-    fn rollout_stays_within_its_bounds(replicas in 0..14_i32, surge in bound(), unavailable in bound()) {
+    fn rollout_stays_within_its_bounds(
+        replicas in 0..14_i32,
+        surge in bound(),
+        unavailable in bound(),
+        lag in any::<u64>(),
+    ) {
         let mut sim = Sim::new();
         let web = deployment("web", replicas).image("v1").rolling(surge.clone(), unavailable.clone());
         sim.create(web);
         sim.advance(10);
+        sim.lag = lag;
         let (total_max, available_min) = limits(replicas, &surge, &unavailable);
         sim.invariant = Some(Box::new(move |state| {
             let (all, available) = active(state);
@@ -64,9 +70,11 @@ proptest! {
             sim.edit::<Deployment>("web", |web| {
                 web.spec.template.spec.containers[0].image = image.to_owned();
             });
-            // Long enough for one pod after the other.
-            sim.advance(if image == "v4" { 20 + 4 * u64::from(replicas.unsigned_abs()) } else { 7 });
+            sim.advance(7);
         }
+        sim.lag = 0;
+        // Long enough for one pod after the other.
+        sim.advance(20 + 4 * u64::from(replicas.unsigned_abs()));
         let status = sim.get::<Deployment>("web").status;
         prop_assert_eq!((status.updated_replicas, status.available_replicas), (replicas, replicas));
         prop_assert_eq!(status.replicas, replicas);
