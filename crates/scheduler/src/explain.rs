@@ -9,6 +9,9 @@ use crate::{
     wish::Wish,
 };
 
+/// How many different rejections are told in words.
+const TOLD_MAX: usize = 10;
+
 /// Why a pod fits on no node. `Display` gives it in words:
 /// `0/3 nodes fit: 2 have too little cpu (250m wanted, 100m free at most), 1 is cordoned`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,9 +93,18 @@ impl fmt::Display for Explanation {
         if self.nodes == 0 {
             return f.write_str(": the cluster has no nodes yet");
         }
-        for (index, (rejection, count)) in self.rejections.iter().enumerate() {
+        for (index, (rejection, count)) in self.rejections.iter().take(TOLD_MAX).enumerate() {
             f.write_str(if index == 0 { ": " } else { ", " })?;
             self.write_rejection(f, rejection, *count)?;
+        }
+        let untold: usize = self
+            .rejections
+            .iter()
+            .skip(TOLD_MAX)
+            .map(|(_, count)| count)
+            .sum();
+        if untold > 0 {
+            write!(f, ", {untold} for other reasons")?;
         }
         for (index, short) in self.never.iter().enumerate() {
             f.write_str(if index == 0 { "; it can never fit: " } else { ", " })?;

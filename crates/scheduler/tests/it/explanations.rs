@@ -101,9 +101,9 @@ fn every_obstacle_has_its_words() {
     check(
         &cluster,
         &expect![[r#"
-        web -> pending: 0/9 nodes fit: 2 are not ready, 1 is cordoned, 1 lacks the label disk=ssd, 1 has the taint broken:NoExecute, which it does not tolerate, 1 has the taint dedicated=db:NoSchedule, which it does not tolerate, 1 has no room for more pods, 1 has too little cpu (1 wanted, 100m free at most), 1 has too little memory (2Gi wanted, 1Gi free at most), 1 has the host port 80/TCP taken
-        gpu -> pending: 0/9 nodes fit: 6 lack the label kubernetes.io/hostname=no-gpu, 2 are not ready, 1 is cordoned; it can never fit: 1 example.com/gpu wanted, the largest node has 0
-    "#]],
+            web -> pending: 0/9 nodes fit: 2 are not ready, 1 is cordoned, 1 lacks the label disk=ssd, 1 has the taint broken:NoExecute, which it does not tolerate, 1 has the taint dedicated=db:NoSchedule, which it does not tolerate, 1 has no room for more pods, 1 has too little cpu (1 wanted, 100m free at most), 1 has too little memory (2Gi wanted, 1Gi free at most), 1 has the host port 80/TCP taken
+            gpu -> pending: 0/9 nodes fit: 6 lack the label kubernetes.io/hostname=no-gpu, 2 are not ready, 1 is cordoned; it can never fit: 1 example.com/gpu wanted, the largest node has 0
+        "#]],
     );
 }
 
@@ -158,4 +158,19 @@ fn one_node_is_asked_about_without_placing_anything() {
         Err(vec![skep_scheduler::Rejection::Cordoned])
     );
     assert_eq!(scheduler.check(&web, "gone"), Err(Vec::new()));
+}
+
+#[test]
+fn many_different_reasons_are_cut() {
+    let nodes = (10..30).map(|index| {
+        node(&format!("n{index}"))
+            .taint("owner", &format!("team-{index}"), TaintEffect::NoSchedule)
+            .build()
+    });
+    check(
+        &cluster(nodes).pending([pod("web").build()]),
+        &expect![[r#"
+        web -> pending: 0/20 nodes fit: 1 has the taint owner=team-10:NoSchedule, which it does not tolerate, 1 has the taint owner=team-11:NoSchedule, which it does not tolerate, 1 has the taint owner=team-12:NoSchedule, which it does not tolerate, 1 has the taint owner=team-13:NoSchedule, which it does not tolerate, 1 has the taint owner=team-14:NoSchedule, which it does not tolerate, 1 has the taint owner=team-15:NoSchedule, which it does not tolerate, 1 has the taint owner=team-16:NoSchedule, which it does not tolerate, 1 has the taint owner=team-17:NoSchedule, which it does not tolerate, 1 has the taint owner=team-18:NoSchedule, which it does not tolerate, 1 has the taint owner=team-19:NoSchedule, which it does not tolerate, 10 for other reasons
+    "#]],
+    );
 }
