@@ -130,9 +130,9 @@ mod tests {
     #[test]
     fn a_wanted_address_is_given_where_it_is_free_and_in_the_block() {
         let mut ipam = Ipam::new("10.64.3.0/24").unwrap();
-        let wanted = Some(Ipv4Addr::new(10, 64, 3, 77));
-        assert_eq!(ipam.take("a", wanted).unwrap(), wanted.unwrap());
-        assert_eq!(ipam.take("b", wanted).unwrap(), Ipv4Addr::new(10, 64, 3, 2));
+        let wanted = Ipv4Addr::new(10, 64, 3, 77);
+        assert_eq!(ipam.take("a", Some(wanted)).unwrap(), wanted);
+        assert_eq!(ipam.take("b", Some(wanted)).unwrap(), Ipv4Addr::new(10, 64, 3, 2));
         assert_eq!(
             ipam.take("c", Some(Ipv4Addr::new(10, 9, 9, 9))).unwrap(),
             Ipv4Addr::new(10, 64, 3, 3)

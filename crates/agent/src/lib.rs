@@ -22,6 +22,8 @@ mod ipam;
 mod node;
 mod gc;
 mod clock;
+#[cfg(test)]
+mod testing;
 pub mod runtime;
 pub mod spec;
 pub mod volumes;

@@ -16,7 +16,7 @@ use crate::{
     engine::EngineNews,
     ipam::Ipam,
     pod::Desired,
-    runtime::{Container, Network},
+    runtime::{Container, ContainerEventKind, Network},
     shared::Shared,
     spec::{ContainerLabels, container_hash, node_labels},
     worker::{Inbox, Worker},
@@ -241,6 +241,8 @@ impl Manager {
         match news {
             EngineNews::Up => self.set_engine_away(false),
             EngineNews::Away => self.set_engine_away(true),
+            // Who starts a container hears so from the engine's answer.
+            EngineNews::Event(event) if event.kind == ContainerEventKind::Started => {}
             EngineNews::Event(event) => {
                 let uid = ContainerLabels::parse(&event.labels).map(|labels| labels.pod_uid);
                 if let Some(inbox) = uid.and_then(|uid| self.workers.get(&uid)) {
@@ -248,7 +250,7 @@ impl Manager {
                 }
             }
             EngineNews::List(asked_at, containers) if self.listed.is_some() => {
-                self.list(asked_at, containers)
+                self.list(asked_at, containers);
             }
             EngineNews::List(_, containers) => {
                 self.listed = Some(containers);

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
     use crate::runtime::EngineInfo;
 
-    fn check(measured: Measured, engine: &EngineState, expected: Expect) {
+    fn check(measured: Measured, engine: &EngineState, expected: &Expect) {
         let conditions = conditions(
             &measured,
             engine,
@@ -152,7 +152,7 @@ mod tests {
         check(
             measured(1000, 50, 10),
             &up(),
-            expect![[r#"
+            &expect![[r#"
                 MemoryPressure=False AgentHasSufficientMemory
                 DiskPressure=False AgentHasNoDiskPressure
                 PIDPressure=False AgentHasSufficientPID
@@ -166,7 +166,7 @@ mod tests {
         check(
             measured(99, 9, 951),
             &up(),
-            expect![[r#"
+            &expect![[r#"
                 MemoryPressure=True AgentHasInsufficientMemory
                 DiskPressure=True AgentHasDiskPressure
                 PIDPressure=True AgentHasInsufficientPID

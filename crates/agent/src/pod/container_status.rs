@@ -146,9 +146,12 @@ fn without_run(
     known: Option<&ContainerStatus>,
     plan: &mut Plan<'_>,
 ) -> ContainerStatus {
-    let is_over = known.filter(|status| status.state.terminated.is_some());
-    // An init container's run may be removed once the others have started; it ended well then.
-    if let Some(status) = is_over.filter(|_| goal != Goal::Run || (init && !is_due(desired, observed, now))) {
+    let lasts = known.filter(|status| match goal {
+        // An init container's run may be removed once the others have started; it ended well then.
+        Goal::Run => status.state.terminated.is_some() && init && !is_due(desired, observed, now),
+        Goal::Ended(_) | Goal::Gone => status.state.running.is_none(),
+    });
+    if let Some(status) = lasts {
         return status.clone();
     }
     let why = match goal {

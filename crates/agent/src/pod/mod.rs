@@ -16,6 +16,15 @@ mod start;
 mod status;
 mod step;
 
+#[cfg(test)]
+mod convergence_tests;
+#[cfg(test)]
+mod end_tests;
+#[cfg(test)]
+mod fixture;
+#[cfg(test)]
+mod step_tests;
+
 pub(crate) use action::{Action, Note, Work};
 pub(crate) use desired::Desired;
 pub(crate) use notes::notes;

@@ -107,11 +107,13 @@ fn plan_holder(
             grace: desired.grace(),
             pre_stop: true,
         };
+        let mut any = false;
         for (name, run) in stranded {
-            if end::stop(observed, now, name, run, ending, plan) {
-                let message = "Pod sandbox changed, it will be killed and re-created.".to_owned();
-                plan.say("", false, "SandboxChanged", message);
-            }
+            any |= end::stop(observed, now, name, run, ending, plan);
+        }
+        if any {
+            let message = "Pod sandbox changed, it will be killed and re-created.".to_owned();
+            plan.say("", false, "SandboxChanged", message);
         }
         return false;
     }

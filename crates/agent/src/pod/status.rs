@@ -22,9 +22,9 @@ pub(super) fn status(
     for (container, init) in desired.containers() {
         let status = container_status(desired, observed, container, init, goal, now, plan);
         if init {
-            inits.push(status)
+            inits.push(status);
         } else {
-            apps.push(status)
+            apps.push(status);
         }
     }
     let phase = phase(desired, observed, goal, &inits, &apps);

@@ -131,7 +131,7 @@ impl Schedule {
             (ProbeKind::Startup, Some(true)) => self.start_others(now),
             (ProbeKind::Liveness, Some(true)) => {}
             (ProbeKind::Startup | ProbeKind::Liveness, Some(false)) => {
-                self.probed.failed = Some(kind.as_str())
+                self.probed.failed = Some(kind.as_str());
             }
         }
         self.probed != before

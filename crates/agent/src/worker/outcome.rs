@@ -27,6 +27,8 @@ pub(super) enum Seen {
     Run(String, Run),
     Gone(ContainerId),
     Hook(ContainerId, Hook),
+    /// The pod uses more of the node than it may, in words.
+    Evicted(String),
 }
 
 /// Why an action failed.
@@ -115,6 +117,7 @@ impl Seen {
             Self::Run(container, run) => observed.see(&container, run),
             Self::Gone(id) => observed.forget(&id),
             Self::Hook(id, hook) => drop(observed.hooks.insert(id, hook)),
+            Self::Evicted(why) => observed.evicted = Some(why),
         }
     }
 }

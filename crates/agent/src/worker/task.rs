@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 
 use super::{
     Inbox, examine,
-    execute::Job,
+    execute::{Job, blocking},
     inbox::News,
-    outcome::{Outcome, Problem},
+    outcome::{Outcome, Problem, Seen},
 };
 use crate::{
     clock,
@@ -108,11 +108,11 @@ impl Worker {
                 self.finish(done);
             }
             let step = pod::step(&self.desired, &self.observed, clock::now());
-            self.publish(step.status, step.gone);
+            // Another status may be another goal, such as for a pod that is over now.
+            let mut settled = !self.publish(step.status, step.gone);
             if step.gone {
                 return Advance::Gone;
             }
-            let mut settled = true;
             for action in step.actions {
                 settled &= self.begin(action);
             }
@@ -249,6 +249,7 @@ impl Worker {
         }
         if let Some((asked_at, containers)) = news.listed {
             self.compare(asked_at, &containers);
+            self.weigh();
         }
         for id in news.touched {
             self.look(id);
@@ -286,6 +287,26 @@ impl Worker {
         }
     }
 
+    /// Looks whether the pod's emptyDir volumes hold more than they may.
+    fn weigh(&mut self) {
+        let pod = Arc::clone(&self.desired.pod);
+        let has_limit = |volume: &skep_api::Volume| {
+            volume
+                .empty_dir
+                .as_ref()
+                .is_some_and(|empty_dir| empty_dir.size_limit.is_some())
+        };
+        if self.observed.evicted.is_some() || !pod.spec.volumes.iter().any(has_limit) {
+            return;
+        }
+        let shared = Arc::clone(&self.shared);
+        self.tasks.spawn(async move {
+            let exceeded = blocking(move || shared.volumes.exceeded(&pod)).await;
+            let seen = exceeded.ok().flatten().map(Seen::Evicted).into_iter().collect();
+            (None, Outcome::of(None, Ok(seen)))
+        });
+    }
+
     /// Asks the engine about a container; while an answer is awaited, once more after it.
     fn look(&mut self, id: ContainerId) {
         if let Some(again) = self.looking.get_mut(&id) {
@@ -302,10 +323,11 @@ impl Worker {
         });
     }
 
-    fn publish(&mut self, status: PodStatus, gone: bool) {
+    /// Reports how the pod is doing; true where that is news.
+    fn publish(&mut self, status: PodStatus, gone: bool) -> bool {
         let is_new = status != self.observed.status;
         if !is_new && !gone && self.reported {
-            return;
+            return false;
         }
         for note in pod::notes(&self.observed.status, &status) {
             self.shared.event(&self.desired.pod, note);
@@ -322,12 +344,13 @@ impl Worker {
             gone,
         };
         if is_new || gone {
-            self.shared.outbox.report(report)
+            self.shared.outbox.report(report);
         } else {
-            self.shared.outbox.keep(report)
+            self.shared.outbox.keep(report);
         }
         self.observed.status = status;
         self.reported = true;
+        is_new
     }
 
     /// Has the probes asked of the containers that run, and of no others.
