@@ -48,7 +48,7 @@ fn wrong_documents_are_refused_with_the_field_and_the_remedy() {
         &cluster,
         &web.replace("name: main,", "name: main, resources: {requests: {cpu: 12abc}},"),
         &[
-            "spec.template.spec.containers[0].resources.requests.cpu",
+            "spec.template.spec.containers[0].resources.requests[cpu]",
             "12abc",
             "250m",
         ],
