@@ -203,7 +203,7 @@ impl Store {
                 .map_err(|_| SnapshotError::Stopped)?;
             tokio::select! {
                 changed = attempts.changed() => changed.map_err(|_| SnapshotError::Stopped)?,
-                _ = self.failed() => return Err(SnapshotError::Stopped),
+                () = self.stopped() => return Err(SnapshotError::Stopped),
             }
             // An attempt that began earlier may have ended: the next one covers what is wanted.
             if let Some(Err(error)) = attempts.borrow_and_update().result.clone() {
@@ -272,6 +272,12 @@ impl Store {
         Self {
             inner: Arc::new(inner),
         }
+    }
+
+    /// Waits until the store has stopped, by itself or because it was told to.
+    async fn stopped(&self) {
+        let mut leads = self.inner.leads.clone();
+        while leads.changed().await.is_ok() {}
     }
 
     fn check_room(&self, bytes: usize) -> Result<(), ProposeError> {

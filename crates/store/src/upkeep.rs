@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 
 use crate::{log::Log, raft::Raft, snapshot::Snapshots};
 
-/// How long to wait after a snapshot that could not be written.
+/// How long to wait for a snapshot, and after one that could not be written.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
 /// The store's housekeeping.
@@ -26,52 +26,43 @@ impl Upkeep {
     pub(crate) async fn run(self) {
         let mut attempts = self.snapshots.attempts();
         let mut not_before = Instant::now();
-        let mut taking = false;
         loop {
-            if !taking && self.is_due() && Instant::now() >= not_before {
-                taking = true;
+            if self.is_due() && Instant::now() >= not_before {
+                // Consensus skips what it holds needless, without a word: ask again later in any case.
+                not_before = Instant::now() + RETRY_AFTER;
                 if self.raft.trigger().snapshot().await.is_err() {
                     return;
                 }
             }
-            let retry = !taking && self.is_due();
             tokio::select! {
                 () = self.log.growth().grown.notified() => {}
-                () = sleep_until(not_before), if retry => {}
+                () = sleep_until(not_before), if self.is_due() => {}
                 changed = attempts.changed() => {
-                    if changed.is_err() {
+                    let taken = attempts.borrow_and_update().result.as_ref().is_some_and(Result::is_ok);
+                    if changed.is_err() || (taken && self.tidy().await.is_err()) {
                         return;
                     }
-                    taking = false;
-                    let taken = attempts.borrow_and_update().result.as_ref().is_some_and(Result::is_ok);
                     if taken {
-                        self.reset_growth();
-                        if self.drop_log().await.is_err() {
-                            return;
-                        }
-                    } else {
-                        not_before = Instant::now() + RETRY_AFTER;
+                        not_before = Instant::now();
                     }
                 }
             }
+        }
+    }
+
+    /// After a snapshot.
+    async fn tidy(&self) -> Result<(), ()> {
+        let growth = self.log.growth();
+        growth.entries.store(0, Relaxed);
+        growth.bytes.store(0, Relaxed);
+        match self.snapshots.oldest_kept() {
+            Some(upto) => self.raft.trigger().purge_log(upto).await.map_err(drop),
+            None => Ok(()),
         }
     }
 
     fn is_due(&self) -> bool {
         let growth = self.log.growth();
         growth.entries.load(Relaxed) >= self.entries_max || growth.bytes.load(Relaxed) >= self.bytes_max
-    }
-
-    fn reset_growth(&self) {
-        let growth = self.log.growth();
-        growth.entries.store(0, Relaxed);
-        growth.bytes.store(0, Relaxed);
-    }
-
-    async fn drop_log(&self) -> Result<(), ()> {
-        match self.snapshots.oldest_kept() {
-            Some(upto) => self.raft.trigger().purge_log(upto).await.map_err(drop),
-            None => Ok(()),
-        }
     }
 }
