@@ -4,7 +4,7 @@ use std::{future::Future, time::Duration};
 
 use anyhow::{Context, anyhow};
 use skep_agent::AgentConfig;
-use skep_server::{Ready, ServerConfig};
+use skep_server::{Ready, ServerConfig, ServerError};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::oneshot,
@@ -24,27 +24,36 @@ type Ended = (&'static str, anyhow::Result<()>);
 pub(super) struct Parts {
     tasks: JoinSet<Ended>,
     ready: oneshot::Receiver<Ready>,
+    /// Started once there is a server to dial.
+    agent: Option<AgentConfig>,
     shutdown: CancellationToken,
 }
 
 impl Parts {
-    /// Starts server and agent.
+    /// Starts the server; the agent follows once the server answers.
     pub(super) fn start(server: ServerConfig, agent: AgentConfig) -> Self {
         let (sender, ready) = oneshot::channel();
+        let shutdown = CancellationToken::new();
         let mut parts = Self {
             tasks: JoinSet::new(),
             ready,
-            shutdown: CancellationToken::new(),
+            agent: Some(agent),
+            shutdown: shutdown.clone(),
         };
-        let (server_end, agent_end) = (parts.shutdown.clone(), parts.shutdown.clone());
         parts.add("server", async move {
-            Ok(skep_server::run(server, sender, server_end).await?)
+            skep_server::run(server, sender, shutdown).await.map_err(advise)
         });
-        parts.add(
-            "agent",
-            async move { Ok(skep_agent::run(agent, agent_end).await?) },
-        );
         parts
+    }
+
+    fn start_agent(&mut self) {
+        if let Some(agent) = self.agent.take() {
+            let shutdown = self.shutdown.clone();
+            self.add(
+                "agent",
+                async move { Ok(skep_agent::run(agent, shutdown).await?) },
+            );
+        }
     }
 
     fn add(&mut self, name: &'static str, part: impl Future<Output = anyhow::Result<()>> + Send + 'static) {
@@ -61,6 +70,7 @@ impl Parts {
         let outcome = loop {
             tokio::select! {
                 Ok(ready) = &mut self.ready, if up.is_some() => {
+                    self.start_agent();
                     if let Some(up) = up.take() {
                         up(&ready).await;
                     }
@@ -94,6 +104,18 @@ impl Parts {
     }
 }
 
+/// What to do about a server that does not start.
+fn advise(error: ServerError) -> anyhow::Error {
+    match error {
+        ServerError::Listen { address, source } => {
+            anyhow!(
+                "cannot listen on {address}: {source}; choose another address with --listen, or --listen none"
+            )
+        }
+        error => error.into(),
+    }
+}
+
 fn too_slow() -> anyhow::Error {
     anyhow!("the parts did not end within {} s", DRAIN.as_secs())
 }
@@ -102,7 +124,7 @@ fn too_slow() -> anyhow::Error {
 fn unexpected(ended: Result<Ended, JoinError>) -> anyhow::Error {
     match ended {
         Ok((name, Ok(()))) => anyhow!("the {name} ended by itself"),
-        Ok((name, Err(error))) => error.context(format!("the {name} ended")),
+        Ok((name, Err(error))) => error.context(format!("the {name} failed")),
         Err(error) => anyhow!("a part ended by a defect of skep: {error}"),
     }
 }
@@ -140,6 +162,7 @@ mod tests {
             Parts {
                 tasks: JoinSet::new(),
                 ready,
+                agent: None,
                 shutdown: CancellationToken::new(),
             },
             sender,
@@ -156,7 +179,7 @@ mod tests {
         });
         parts.add("server", async { Err(anyhow!("the port is taken")) });
         let error = parts.watch(async |_: &Ready| {}).await.unwrap_err();
-        assert_eq!(format!("{error:#}"), "the server ended: the port is taken");
+        assert_eq!(format!("{error:#}"), "the server failed: the port is taken");
     }
 
     #[tokio::test]
@@ -192,7 +215,7 @@ mod tests {
             .unwrap_err();
         assert_eq!(
             (calls, format!("{error:#}").as_str()),
-            (1, "the server ended: done")
+            (1, "the server failed: done")
         );
     }
 

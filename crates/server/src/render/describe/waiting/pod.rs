@@ -197,6 +197,13 @@ impl View<'_> {
                 format!("{title} to be started again{when}: {end}")
             }
             "ErrImagePull" | "ImagePullBackOff" => self.image(title, container, message),
+            "ErrImageNeverPull" | "InvalidImageName" => {
+                format!(
+                    "the image \"{}\" of {title}: {}",
+                    container.image,
+                    joined([message])
+                )
+            }
             "" | "ContainerCreating" | "PodInitializing" if message.is_empty() => {
                 format!("{title} to be started")
             }
