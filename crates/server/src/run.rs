@@ -252,6 +252,8 @@ async fn serve(
     // Nobody may want to know.
     drop(ready.send(where_to_find));
     let ended = tokio::select! {
+        // Told to end, every part ends: that is no failure.
+        biased;
         () = shutdown.cancelled() => Ok(()),
         why = core.store.failed() => Err(ServerError::Store(why)),
         Some(part) = parts.join_next() => Err(unexpected(part)),
