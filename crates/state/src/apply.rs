@@ -70,13 +70,7 @@ impl State {
 
     fn put(&mut self, object: Object) -> Applied {
         let object = self.stamped(object);
-        let kind = object.kind();
-        let table = &self.tables[kind as usize];
-        let key = match table.get_key_value(&object.key()) {
-            Some((key, _)) => key.clone(),
-            None => Arc::new(object.key()),
-        };
-        let before = self.tables[kind as usize].insert(key.clone(), object.clone());
+        let (key, before) = self.tables[object.kind() as usize].put(object.clone());
         self.indexes.follow(&key, before.as_deref(), Some(&object));
         let effect = if before.is_some() {
             Effect::Modified
@@ -93,10 +87,10 @@ impl State {
 
     fn remove(&mut self, object: Object) -> Applied {
         let object = self.stamped(object);
-        let key: Arc<ObjectKey> = Arc::new(object.key());
-        let before = self.tables[object.kind() as usize].remove(&*key);
-        self.indexes.follow(&key, before.as_deref(), None);
-        self.record(key, before, None, &object);
+        let removed = self.tables[object.kind() as usize].remove(&object.key());
+        let (key, before) = removed.expect("what is removed was there");
+        self.indexes.follow(&key, Some(&before), None);
+        self.record(key, Some(before), None, &object);
         Applied {
             revision: self.revision,
             object,

@@ -11,6 +11,7 @@ mod requests;
 mod rules;
 mod snapshot;
 mod state;
+mod table;
 mod weight;
 
 pub use change::{

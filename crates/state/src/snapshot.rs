@@ -100,7 +100,7 @@ impl Restore {
                 self.state.revision = head.revision;
                 self.announced = head.records;
             }
-            (1.., Read::Object(object)) => self.insert(Arc::new(*object)),
+            (1.., Read::Object(object)) => self.insert(*object),
             (1.., Read::Request { id, outcomes }) => self.state.requests.remember(&id, &outcomes),
             _ => return Err(RestoreError::Order { index }),
         }
@@ -122,9 +122,9 @@ impl Restore {
         Ok(self.state)
     }
 
-    fn insert(&mut self, object: Arc<Object>) {
-        let key = Arc::new(object.key());
-        self.state.indexes.follow(&key, None, Some(&object));
-        self.state.tables[object.kind() as usize].insert(key, object);
+    fn insert(&mut self, object: Object) {
+        let object = Arc::new(object);
+        let (key, before) = self.state.tables[object.kind() as usize].put(object.clone());
+        self.state.indexes.follow(&key, before.as_deref(), Some(&object));
     }
 }

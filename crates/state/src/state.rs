@@ -1,14 +1,10 @@
 //! The cluster state and how it is read.
 
-use std::ops::Bound;
 use std::sync::Arc;
 
-use imbl::OrdMap;
 use skep_api::{Kind, Object, ObjectKey, Pod, Resource};
 
-use crate::{Compacted, StateEvent, history::History, indexes::Indexes, requests::Requests};
-
-pub(crate) type Table = OrdMap<Arc<ObjectKey>, Arc<Object>>;
+use crate::{Compacted, StateEvent, history::History, indexes::Indexes, requests::Requests, table::Table};
 
 /// Everything that is replicated, plus a bounded history of how it came to be.
 ///
@@ -56,20 +52,7 @@ impl State {
         namespace: Option<&'a str>,
         after: Option<&ObjectKey>,
     ) -> impl Iterator<Item = &'a Arc<Object>> + use<'a> {
-        let first = ObjectKey::cluster("");
-        let start = match (namespace, after) {
-            (Some(namespace), Some(after)) if after.namespace.as_str() < namespace => None,
-            (_, after) => after.cloned(),
-        };
-        let start = match (start, namespace) {
-            (Some(after), _) => Bound::Excluded(after),
-            (None, Some(namespace)) => Bound::Included(ObjectKey::new(namespace, "")),
-            (None, None) => Bound::Included(first),
-        };
-        self.table(kind)
-            .range::<_, ObjectKey>((start, Bound::Unbounded))
-            .take_while(move |(key, _)| namespace.is_none_or(|namespace| key.namespace == namespace))
-            .map(|(_, object)| object)
+        self.table(kind).range(namespace, after)
     }
 
     /// All objects of a type, or those of one namespace, in the order of their keys.

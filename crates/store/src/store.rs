@@ -29,6 +29,7 @@ use crate::{
 
 const HEARTBEAT_MS: u64 = 500;
 const ELECTION_MS: std::ops::Range<u64> = 1500..3000;
+const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The replicated state, kept durable in a folder. Clones are handles to the same store.
@@ -204,6 +205,8 @@ impl Store {
             tokio::select! {
                 changed = attempts.changed() => changed.map_err(|_| SnapshotError::Stopped)?,
                 () = self.stopped() => return Err(SnapshotError::Stopped),
+                // Consensus drops a request that comes while it still ends an earlier attempt.
+                () = tokio::time::sleep(ASK_AGAIN_AFTER) => continue,
             }
             // An attempt that began earlier may have ended: the next one covers what is wanted.
             if let Some(Err(error)) = attempts.borrow_and_update().result.clone() {

@@ -42,6 +42,11 @@ fn well_named(object: &Object) -> Result<(), Refusal> {
     let (kind, key, meta) = (object.kind(), object.key(), object.meta());
     let why = if meta.name.is_empty() {
         "metadata.name: is missing"
+    } else if [&key.namespace, &key.name]
+        .into_iter()
+        .any(|text| text.contains(char::is_control))
+    {
+        "metadata.name: has control characters"
     } else if meta.uid.is_empty() {
         "metadata.uid: is missing"
     } else if kind.namespaced() && meta.namespace.is_empty() {

@@ -68,6 +68,10 @@ fn names_must_fit_the_kind() {
     for (object, why) in [
         (config_map("").object(), "metadata.name: is missing"),
         (
+            config_map("a\0b").object(),
+            "metadata.name: has control characters",
+        ),
+        (
             config_map("a").namespace("").object(),
             "metadata.namespace: is missing",
         ),
