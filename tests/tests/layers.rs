@@ -10,7 +10,8 @@ use std::{
 use serde_json::Value;
 
 /// Crate, and the crates of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 8] = [
+const MAY_USE: [(&str, &[&str]); 9] = [
+    ("base2histogram", &[]),
     ("skep-api", &[]),
     ("skep-state", &["skep-api"]),
     ("skep-store", &["skep-api", "skep-state"]),

@@ -11,6 +11,8 @@ use crate::report::{Report, Row};
 
 const REPLICAS: usize = 50;
 const PARALLEL: usize = 8;
+/// A bridge as pods are on: with its own addresses and the engine's name server.
+const NETWORK: &str = "bench";
 const LIMIT: Duration = Duration::from_secs(300);
 
 /// Seconds to deploy and to delete.
@@ -26,8 +28,10 @@ pub(crate) fn run(report: &mut Report, rounds: usize) {
         .engine
         .docker_lines(&["swarm", "init", "--advertise-addr", "127.0.0.1"]);
     warm_up(&cluster.engine);
+    cluster.engine.docker_lines(&["network", "create", "--subnet", "10.199.0.0/24", NETWORK]);
     for round in 1..=rounds {
-        let raw = raw_engine(&cluster.engine);
+        let raw = raw_engine(&cluster.engine, "bridge");
+        let alike = raw_engine(&cluster.engine, NETWORK);
         let swarm = swarm(&cluster.engine);
         let ours = skep(&mut cluster);
         let row = |name: &str| {
@@ -49,6 +53,13 @@ pub(crate) fn run(report: &mut Report, rounds: usize) {
             row("50 replicas ready, against the raw engine"),
             ours.deploy,
             raw.deploy,
+            1.3,
+        );
+        add(
+            report,
+            row("50 replicas ready, against the raw engine on a network of the same kind"),
+            ours.deploy,
+            alike.deploy,
             1.3,
         );
         add(
@@ -90,7 +101,8 @@ fn warm_up(engine: &Engine) {
     engine.docker_lines(&["run", "--rm", SLEEPER, "/bin/true"]);
 }
 
-fn raw_engine(engine: &Engine) -> Times {
+/// `docker run` on the engine's default bridge, or on a bridge with names and addresses of its own, as pods need.
+fn raw_engine(engine: &Engine, network: &str) -> Times {
     let docker = format!("docker -H {}", engine.host());
     let shell = |script: String| {
         let status = Command::new("sh")
@@ -101,7 +113,7 @@ fn raw_engine(engine: &Engine) -> Times {
     };
     let deploy = timed(|| {
         shell(format!(
-            "seq {REPLICAS} | xargs -P {PARALLEL} -I@ {docker} run -d --label bench=raw {SLEEPER} >/dev/null"
+            "seq {REPLICAS} | xargs -P {PARALLEL} -I@ {docker} run -d --network {network} --label bench=raw {SLEEPER} >/dev/null"
         ));
     });
     let delete = timed(|| {
