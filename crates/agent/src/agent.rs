@@ -17,12 +17,15 @@ use crate::{
     probe::Prober,
     runtime::Runtime,
     session::Session,
-    shared::{Machine, Shared},
-    spec::Dns,
+    shared::{Bridge, Machine, Shared},
+    spec::{Dns, node_labels},
 };
 
 /// How long the engine may take for its first answer.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
+
+/// How long clearing up may take at the end.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Runs an agent on an engine until `shutdown` is cancelled.
 pub(crate) async fn run(
@@ -56,9 +59,16 @@ pub(crate) async fn run(
         "node report",
         node::report(Arc::clone(&shared), facts, engine.clone(), hello),
     ));
-    parts.spawn(named("image collector", gc::collect(shared, engine, in_use)));
+    parts.spawn(named(
+        "image collector",
+        gc::collect(Arc::clone(&shared), engine, in_use),
+    ));
     tokio::select! {
-        () = shutdown.cancelled() => Ok(()),
+        () = shutdown.cancelled() => {
+            parts.shutdown().await;
+            remove_unused_bridge(&shared).await;
+            Ok(())
+        }
         Some(ended) = parts.join_next() => match ended {
             Ok(part) => Err(AgentError::PartEnded(part)),
             Err(error) => std::panic::resume_unwind(error.into_panic()),
@@ -80,6 +90,23 @@ async fn follow(
 ) {
     if cluster.wait_for(|known| *known).await.is_ok() {
         engine::follow(shared, news, state).await;
+    }
+}
+
+/// Leaves nothing behind in the engine where no pod is left. With pods, their bridge stays for them.
+async fn remove_unused_bridge(shared: &Shared) {
+    if shared.bridge() != Bridge::Ready {
+        return;
+    }
+    let labels = node_labels(shared.cluster(), &shared.config.node_name);
+    let remove = async {
+        match shared.runtime.containers(&labels).await {
+            Ok(containers) if containers.is_empty() => shared.runtime.remove_network(&shared.network()).await,
+            other => other.map(drop),
+        }
+    };
+    if let Ok(Err(error)) = tokio::time::timeout(LAST_WORDS, remove).await {
+        tracing::warn!(%error, "cannot remove the pods' bridge, which no pod uses");
     }
 }
 

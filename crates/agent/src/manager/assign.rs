@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use skep_api::{Object, ObjectKey, Pod, convert, proto::Assignments};
 
-use super::{Assigned, Manager, NetworkState};
+use super::{Assigned, Manager};
 use crate::{pod::Desired, spec::container_hash};
 
 impl Manager {
@@ -40,7 +40,7 @@ impl Manager {
                 self.remove(&removal.uid, &key);
             }
         }
-        if self.network == NetworkState::Wanted && !self.engine_away {
+        if self.wants_network() && self.network_retry.is_due() {
             self.set_up_network().await;
         }
         if news.snapshot {

@@ -7,7 +7,6 @@ mod network;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
 };
 
 use skep_api::{Pod, proto::Assignments};
@@ -16,6 +15,7 @@ use tokio::{
     task::JoinSet,
 };
 
+use self::network::Retry;
 use crate::{engine::EngineNews, runtime::Container, shared::Shared, worker::Inbox};
 
 /// Turns assignments and the engine's news into tasks of pods.
@@ -31,6 +31,7 @@ pub(crate) struct Manager {
     /// Images of assigned pods, which are never removed.
     images_in_use: watch::Sender<BTreeSet<String>>,
     network: NetworkState,
+    network_retry: Retry,
 }
 
 struct Assigned {
@@ -58,6 +59,7 @@ impl Manager {
             engine_away: false,
             images_in_use,
             network: NetworkState::Unknown,
+            network_retry: Retry::now(),
         }
     }
 
@@ -67,10 +69,9 @@ impl Manager {
         mut assignments: mpsc::Receiver<Assignments>,
         mut engine: mpsc::Receiver<EngineNews>,
     ) {
-        let mut network_again = tokio::time::interval(Duration::from_secs(1));
-        network_again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            let wants_network = self.network == NetworkState::Wanted && !self.engine_away;
+            let wants_network = self.wants_network();
+            let network_again = self.network_retry.at;
             tokio::select! {
                 news = assignments.recv() => match news {
                     Some(news) => self.assign(news).await,
@@ -81,7 +82,7 @@ impl Manager {
                     None => return,
                 },
                 Some(done) = self.tasks.join_next() => self.finish(done),
-                _ = network_again.tick(), if wants_network => self.set_up_network().await,
+                () = tokio::time::sleep_until(network_again), if wants_network => self.set_up_network().await,
             }
         }
     }
