@@ -79,7 +79,11 @@ pub enum ProposeError {
     #[error("leadership changed while the entry was on its way: propose it again with the same request id")]
     Uncertain,
     /// The disk is nearly full. Nothing was written; free space and retry.
-    #[error("the data folder has {free} bytes free and keeps {needed} in reserve: free some space and retry")]
+    #[error(
+        "the data folder has {} free and keeps {} in reserve: free some space and retry",
+        mib(*free),
+        mib(*needed)
+    )]
     NoSpace {
         /// Bytes free now.
         free: u64,
@@ -87,7 +91,7 @@ pub enum ProposeError {
         needed: u64,
     },
     /// Nothing was written: split the entry.
-    #[error("the entry has {bytes} bytes, {max} are allowed: split it")]
+    #[error("the entry has {}, {} are allowed: split it", mib(*bytes as u64), mib(*max as u64))]
     TooLarge {
         /// How large it is.
         bytes: usize,

@@ -82,6 +82,8 @@ impl Store {
         } = opened;
         let (shared, snapshots) = (Arc::new(Shared::new(state)), Arc::new(snapshots));
         let machine = Machine::new(shared.clone(), snapshots.clone(), meta);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(log.clone().flush_appends());
         let raft = Raft::new(config.server_id, raft_config(), NoNetwork, log.clone(), machine)
             .await
             .map_err(|fatal| OpenError::Start(describe(&fatal)))?;
@@ -89,7 +91,23 @@ impl Store {
         if !folder.identity.ready {
             folder.set_ready()?;
         }
-        Ok(Self::assemble(config, folder, raft, log, shared, snapshots))
+        let (leads, failure) = spawn_duties(&mut tasks, &config, &raft, &log, &snapshots);
+        let identity = folder.identity.clone();
+        let held = Mutex::new(Some((tasks, folder)));
+        let inner = Inner {
+            config,
+            identity,
+            raft,
+            log,
+            shared,
+            snapshots,
+            leads,
+            failure,
+            held,
+        };
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// Proposes an entry; one outcome for each of its changes, once they are durable and applied. Proposals that are
@@ -233,50 +251,6 @@ impl Store {
         }
     }
 
-    fn assemble(
-        config: StoreConfig,
-        folder: Folder,
-        raft: Raft,
-        log: Log,
-        shared: Arc<Shared>,
-        snapshots: Arc<Snapshots>,
-    ) -> Self {
-        let (leads_sender, leads) = watch::channel(true);
-        let (failure_sender, failure) = watch::channel(None);
-        let mut tasks = JoinSet::new();
-        tasks.spawn(
-            Leadership {
-                leads: leads_sender,
-                failure: failure_sender,
-            }
-            .follow(raft.clone()),
-        );
-        let upkeep = Upkeep {
-            raft: raft.clone(),
-            log: log.clone(),
-            snapshots: snapshots.clone(),
-            entries_max: config.snapshot_entries,
-            bytes_max: config.snapshot_bytes,
-        };
-        tasks.spawn(upkeep.run());
-        let identity = folder.identity.clone();
-        let held = Mutex::new(Some((tasks, folder)));
-        let inner = Inner {
-            config,
-            identity,
-            raft,
-            log,
-            shared,
-            snapshots,
-            leads,
-            failure,
-            held,
-        };
-        Self {
-            inner: Arc::new(inner),
-        }
-    }
-
     /// Waits until the store has stopped, by itself or because it was told to.
     async fn stopped(&self) {
         let mut leads = self.inner.leads.clone();
@@ -326,6 +300,28 @@ impl std::fmt::Debug for Store {
             .field("config", &self.inner.config)
             .finish_non_exhaustive()
     }
+}
+
+/// Starts what goes on beside consensus; whether this server leads, and why the store failed.
+fn spawn_duties(
+    tasks: &mut JoinSet<()>,
+    config: &StoreConfig,
+    raft: &Raft,
+    log: &Log,
+    snapshots: &Arc<Snapshots>,
+) -> (watch::Receiver<bool>, watch::Receiver<Option<String>>) {
+    let (leads, leads_receiver) = watch::channel(true);
+    let (failure, failure_receiver) = watch::channel(None);
+    tasks.spawn(Leadership { leads, failure }.follow(raft.clone()));
+    let upkeep = Upkeep {
+        raft: raft.clone(),
+        log: log.clone(),
+        snapshots: snapshots.clone(),
+        entries_max: config.snapshot_entries,
+        bytes_max: config.snapshot_bytes,
+    };
+    tasks.spawn(upkeep.run());
+    (leads_receiver, failure_receiver)
 }
 
 fn open_folder(config: &StoreConfig) -> Result<Opened, OpenError> {

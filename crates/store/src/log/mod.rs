@@ -1,5 +1,6 @@
 //! The durable log of entries and votes.
 
+mod appends;
 mod codec;
 
 use std::{
@@ -23,6 +24,7 @@ use raft_log::{Callback, RaftLog, api::raft_log_writer::RaftLogWriter};
 use tokio::sync::{Notify, oneshot};
 
 use crate::raft::{LogEntry, LogId, Types, Vote};
+use appends::Appends;
 use codec::{LogIdRecord, PayloadRecord, VoteRecord};
 
 /// A file of the log is closed at this size. The entries of the open file are held in memory.
@@ -31,9 +33,10 @@ const CACHE_BYTES_MAX: usize = 1024 * 1024;
 const READ_BUFFER_BYTES: usize = 256 * 1024;
 
 /// The log; clones share it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Log {
     file: Arc<Mutex<Option<RaftLog<LogTypes>>>>,
+    appends: Arc<Appends>,
     growth: Arc<Growth>,
 }
 
@@ -65,18 +68,13 @@ impl raft_log::Types for LogTypes {
     }
 }
 
-/// Who is told once a write is durable.
-enum Done {
-    Consensus(IOFlushed<Types>),
-    Caller(oneshot::Sender<io::Result<()>>),
-}
+/// Told once a write is durable.
+struct Done(oneshot::Sender<io::Result<()>>);
 
 impl Callback for Done {
     fn send(self, result: io::Result<()>) {
-        match self {
-            Self::Consensus(callback) => callback.io_completed(result),
-            Self::Caller(sender) => drop(sender.send(result)),
-        }
+        // Nobody listens any more where the store is being shut down.
+        self.0.send(result).ok();
     }
 }
 
@@ -92,6 +90,7 @@ impl Log {
         Ok(Self {
             file: Arc::new(Mutex::new(Some(file))),
             growth: Arc::default(),
+            appends: Arc::default(),
         })
     }
 
@@ -144,7 +143,7 @@ impl Log {
         let (sender, receiver) = oneshot::channel();
         self.with(|file| {
             work(file)?;
-            file.flush(true, Some(Done::Caller(sender)))
+            file.flush(true, Some(Done(sender)))
         })?;
         receiver
             .await
@@ -216,10 +215,8 @@ impl RaftLogStorage<Types> for Log {
             bytes += payload.len() as u64;
             (id, payload)
         });
-        self.with(|file| {
-            file.append(records)?;
-            file.flush(true, Some(Done::Consensus(callback)))
-        })?;
+        self.with(|file| file.append(records))?;
+        self.appends.add(callback);
         self.growth.entries.fetch_add(count, Relaxed);
         self.growth.bytes.fetch_add(bytes, Relaxed);
         self.growth.grown.notify_one();

@@ -103,8 +103,9 @@ impl Write for Careful<'_> {
             Some(free) if free < needed => Err(io::Error::new(
                 io::ErrorKind::StorageFull,
                 format!(
-                    "{free} bytes are free and {} are kept in reserve: free some space",
-                    self.reserve
+                    "{} are free and {} are kept in reserve: free some space",
+                    space::mib(free),
+                    space::mib(self.reserve)
                 ),
             )),
             _ => self.file.write(bytes),
