@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use crate::space::mib;
+
 /// Why a store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
