@@ -243,8 +243,12 @@ impl Store {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        let log = self.inner.log.clone();
-        tokio::task::spawn_blocking(move || log.close()).await.ok();
+        let (log, snapshots) = (self.inner.log.clone(), self.inner.snapshots.clone());
+        let closing = tokio::task::spawn_blocking(move || {
+            log.close();
+            snapshots.settle();
+        });
+        closing.await.ok();
         if let Some((mut tasks, folder)) = held {
             tasks.shutdown().await;
             drop(folder);

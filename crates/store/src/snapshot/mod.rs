@@ -6,7 +6,7 @@ mod frames;
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use skep_state::State;
@@ -47,6 +47,8 @@ pub(crate) struct Snapshots {
     /// Bytes that a snapshot leaves free.
     reserve: u64,
     newest: Mutex<Option<(SnapshotMeta, SnapshotInfo)>>,
+    /// Held while the folder changes.
+    busy: Mutex<()>,
     attempts: watch::Sender<Attempt>,
 }
 
@@ -63,6 +65,7 @@ impl Snapshots {
             dir,
             reserve,
             newest: Mutex::default(),
+            busy: Mutex::default(),
             attempts: watch::Sender::default(),
         };
         if let Some((meta, state)) = &loaded {
@@ -83,6 +86,7 @@ impl Snapshots {
 
     /// Takes a snapshot. Blocks; the outcome goes to [`Snapshots::attempts`] as well.
     pub(crate) fn take(&self, meta: &SnapshotMeta, state: &State) -> Result<SnapshotInfo, SnapshotError> {
+        let _busy = self.lock();
         let path = self.path_of(meta);
         let result = file::write(&path, meta, state, self.reserve)
             .map(|bytes| SnapshotInfo {
@@ -107,6 +111,7 @@ impl Snapshots {
 
     /// Takes over a snapshot from elsewhere. Blocks.
     pub(crate) fn install(&self, meta: &SnapshotMeta, received: &SnapshotFile) -> io::Result<State> {
+        let _busy = self.lock();
         let (_, state) = file::read(&received.path)?;
         let path = self.path_of(meta);
         if path != received.path {
@@ -124,6 +129,15 @@ impl Snapshots {
             },
         );
         Ok(state)
+    }
+
+    /// Blocks until nothing changes in the folder any more.
+    pub(crate) fn settle(&self) {
+        drop(self.lock());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The newest snapshot.
