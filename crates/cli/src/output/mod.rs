@@ -27,7 +27,7 @@ pub(crate) fn write(text: &str) -> anyhow::Result<()> {
 /// Writes bytes to standard output at once.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub(crate) fn write_bytes(bytes: &[u8]) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(bytes)?;
