@@ -9,6 +9,7 @@ use std::{
 
 use openraft::{
     BasicNode, ReadPolicy, ServerState,
+    async_runtime::watch::WatchReceiver as _,
     errors::{ClientWriteError, Fatal, LinearizableReadError, RaftError},
 };
 use skep_state::{Compacted, Entry, Outcome, State};
@@ -173,7 +174,6 @@ impl Store {
 
     /// The server that leads, as far as this one knows.
     pub fn leader(&self) -> Option<u64> {
-        use openraft::async_runtime::watch::WatchReceiver;
         self.inner.raft.server_metrics().borrow_watched().current_leader
     }
 
