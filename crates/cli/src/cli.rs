@@ -4,7 +4,7 @@ use std::{fmt::Write, path::PathBuf, time::Duration};
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::{commands, duration};
+use crate::{commands, duration, flags};
 
 /// skep runs containers on many machines.
 #[derive(Debug, Parser)]
@@ -148,7 +148,9 @@ impl Cli {
     /// # Errors
     /// What clap says of it; help and version count as errors that do not go to standard error.
     pub(crate) fn from_args() -> Result<Self, clap::Error> {
-        let matches = Self::grouped().try_get_matches()?;
+        let command = Self::grouped();
+        let words = flags::plain(&command, std::env::args_os());
+        let matches = command.try_get_matches_from(words)?;
         Self::from_arg_matches(&matches)
     }
 

@@ -7,6 +7,7 @@ mod config;
 mod context;
 mod duration;
 mod errors;
+mod flags;
 mod manifests;
 mod output;
 mod reads;
