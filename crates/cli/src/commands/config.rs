@@ -45,6 +45,11 @@ enum Action {
         /// The context's name
         name: String,
     },
+    /// Take a context out of the file; its cluster and user stay
+    DeleteContext {
+        /// The context's name
+        name: String,
+    },
     /// Change or make a context, such as its --namespace
     SetContext(SetContext),
 }
@@ -79,6 +84,7 @@ pub(crate) async fn run(args: ConfigArgs, ctx: &Context) -> anyhow::Result<ExitC
         Action::CurrentContext if config.current_context.is_empty() => bail!("current-context is not set"),
         Action::CurrentContext => output::write(&format!("{}\n", config.current_context))?,
         Action::UseContext { name } => use_context(config, &name, ctx)?,
+        Action::DeleteContext { name } => delete_context(config, &name, ctx)?,
         Action::SetContext(change) => set_context(config, change, ctx)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -143,6 +149,21 @@ fn use_context(mut config: Config, name: &str, ctx: &Context) -> anyhow::Result<
     name.clone_into(&mut config.current_context);
     config.save(ctx.config_path())?;
     output::write(&format!("Switched to context \"{name}\".\n"))
+}
+
+fn delete_context(mut config: Config, name: &str, ctx: &Context) -> anyhow::Result<()> {
+    let path = ctx.config_path();
+    if config.context(name).is_none() {
+        bail!("cannot delete context {name}, not in {}", path.display());
+    }
+    config.contexts.retain(|named| named.name != name);
+    config.save(path)?;
+    if config.current_context == name {
+        eprintln!(
+            "warning: this removed your active context, use \"skep config use-context\" to select a different one"
+        );
+    }
+    output::write(&format!("deleted context {name} from {}\n", path.display()))
 }
 
 fn set_context(mut config: Config, change: SetContext, ctx: &Context) -> anyhow::Result<()> {

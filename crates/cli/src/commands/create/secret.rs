@@ -1,5 +1,8 @@
-//! `skep create secret`: generic ones and those for image registries.
+//! `skep create secret`: generic ones, those for image registries and certificates.
 
+use std::fs;
+
+use anyhow::{Context as _, bail};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
@@ -8,6 +11,7 @@ use skep_api::DOCKER_CONFIG_JSON_SECRET;
 use super::data::DataArgs;
 
 const DOCKER_CONFIG_KEY: &str = ".dockerconfigjson";
+const PEM_BEGIN: &[u8] = b"-----BEGIN";
 
 /// What `skep create secret` takes.
 #[derive(Debug, Subcommand)]
@@ -22,6 +26,21 @@ pub(super) enum SecretArgs {
     },
     /// Credentials for an image registry
     DockerRegistry(RegistryArgs),
+    /// A certificate and its key
+    Tls(TlsArgs),
+}
+
+/// A certificate and its key.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct TlsArgs {
+    /// Its name
+    name: String,
+    /// The file of the certificate, in PEM
+    #[arg(long, value_name = "FILE")]
+    cert: String,
+    /// The file of its private key, in PEM
+    #[arg(long, value_name = "FILE")]
+    key: String,
 }
 
 /// Credentials for an image registry.
@@ -70,7 +89,27 @@ impl SecretArgs {
                 Ok(document)
             }
             Self::DockerRegistry(registry) => registry.document(),
+            Self::Tls(tls) => tls.document(),
         }
+    }
+}
+
+impl TlsArgs {
+    fn document(&self) -> anyhow::Result<Value> {
+        let pem = |file: &str| {
+            let bytes = fs::read(file).with_context(|| format!("cannot read {file}"))?;
+            if !bytes.windows(PEM_BEGIN.len()).any(|window| window == PEM_BEGIN) {
+                bail!("{file} is not in PEM: it has no line that begins with -----BEGIN");
+            }
+            Ok(STANDARD.encode(bytes))
+        };
+        Ok(json!({
+            "apiVersion": "v1",
+            "kind": "Secret",
+            "metadata": { "name": self.name },
+            "type": "kubernetes.io/tls",
+            "data": { "tls.crt": pem(&self.cert)?, "tls.key": pem(&self.key)? },
+        }))
     }
 }
 
@@ -128,6 +167,33 @@ mod tests {
         .unwrap();
         assert_eq!(document["data"], json!({ "password": "czNjcmV0" }));
         assert_eq!(document["type"], "example.com/login");
+    }
+
+    #[test]
+    fn a_certificate_and_its_key_make_a_tls_secret() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = dir.path().join(name);
+            fs::write(&path, text).unwrap();
+            path.display().to_string()
+        };
+        let tls = TlsArgs {
+            name: "web".into(),
+            cert: file("crt", "-----BEGIN CERTIFICATE-----\n"),
+            key: file("key", "-----BEGIN PRIVATE KEY-----\n"),
+        };
+        let document = SecretArgs::Tls(tls.clone()).document().unwrap();
+        assert_eq!(document["type"], "kubernetes.io/tls");
+        let crt = STANDARD
+            .decode(document["data"]["tls.crt"].as_str().unwrap())
+            .unwrap();
+        assert_eq!(crt, b"-----BEGIN CERTIFICATE-----\n");
+        let no_key = TlsArgs {
+            key: file("other", "secret"),
+            ..tls
+        };
+        let error = SecretArgs::Tls(no_key).document().unwrap_err().to_string();
+        assert!(error.contains("is not in PEM"), "{error}");
     }
 
     #[test]
