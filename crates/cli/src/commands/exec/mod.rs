@@ -13,6 +13,7 @@ use crate::{
     args::{self, ResourceId},
     context::Context,
 };
+use session::Ended;
 use terminal::RawTerminal;
 
 /// What `skep exec` takes.
@@ -72,7 +73,15 @@ pub(crate) async fn run(args: ExecArgs, ctx: &Context) -> anyhow::Result<ExitCod
     let terminal = if raw { Some(RawTerminal::enter()?) } else { None };
     let ended = session::run(client, start).await;
     drop(terminal);
-    Ok(exit_code(ended?, args.quiet))
+    Ok(match ended? {
+        Ended::Command(code) => exit_code(code, args.quiet),
+        Ended::Signal(number) => by_signal(number),
+    })
+}
+
+/// As shells tell of a program that a signal has ended.
+fn by_signal(number: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(128 + number).unwrap_or(1))
 }
 
 /// The command's exit code as this program's own; says so where it is no success.

@@ -20,11 +20,20 @@ const CHUNK_BYTES_MAX: usize = 16 << 10;
 /// Messages that wait for the server at most.
 const QUEUE_MAX: usize = 16;
 
-/// Runs the command until it ends; its exit code.
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// The command ended with this code.
+    Command(i32),
+    /// This program was told to end by this signal.
+    Signal(i32),
+}
+
+/// Runs the command until it ends, or this program is told to.
 ///
 /// # Errors
-/// Where it cannot be started, the connection breaks, or this program is told to end.
-pub(super) async fn run(mut client: Client, start: ExecStart) -> anyhow::Result<i32> {
+/// Where it cannot be started, or the connection breaks.
+pub(super) async fn run(mut client: Client, start: ExecStart) -> anyhow::Result<Ended> {
     let (stdin, tty) = (start.stdin, start.tty);
     let (sender, receiver) = mpsc::channel(QUEUE_MAX);
     sender
@@ -43,10 +52,10 @@ pub(super) async fn run(mut client: Client, start: ExecStart) -> anyhow::Result<
     };
     let (mut hangup, mut terminate) = (signal(SignalKind::hangup())?, signal(SignalKind::terminate())?);
     tokio::select! {
-        code = downward => code,
+        code = downward => code.map(Ended::Command),
         never = upward => match never {},
-        _ = hangup.recv() => Err(anyhow!("the terminal is gone")),
-        _ = terminate.recv() => Err(anyhow!("told to end")),
+        _ = hangup.recv() => Ok(Ended::Signal(SignalKind::hangup().as_raw_value())),
+        _ = terminate.recv() => Ok(Ended::Signal(SignalKind::terminate().as_raw_value())),
     }
 }
 
