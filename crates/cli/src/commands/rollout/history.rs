@@ -4,7 +4,7 @@ use std::{fmt::Write, process::ExitCode};
 
 use anyhow::anyhow;
 use clap::Args;
-use skep_api::Deployment;
+use skep_api::{Deployment, Kind};
 
 use super::{
     deployments,
@@ -12,11 +12,14 @@ use super::{
 };
 use crate::{
     args::{ResourceId, Selection},
-    commands::live,
+    commands::{describe, live},
     context::Context,
     errors::Failures,
-    output::{self, yaml},
+    output,
 };
+
+/// The heading of a template in a description.
+const TEMPLATE: &str = "Pod Template:";
 
 /// What `skep rollout history` takes.
 #[derive(Args, Debug)]
@@ -45,10 +48,11 @@ async fn history(ctx: &Context, id: &ResourceId, number: i64) -> anyhow::Result<
         return Ok(table(id, &revisions));
     }
     let revision = revisions.iter().find(|revision| revision.number == number);
-    template(
-        id,
-        revision.ok_or_else(|| anyhow!("unable to find the specified revision {number} of {id}"))?,
-    )
+    let revision =
+        revision.ok_or_else(|| anyhow!("unable to find the specified revision {number} of {id}"))?;
+    let set = ResourceId::new(Kind::ReplicaSet, &id.namespace, &revision.name);
+    let page = describe::text(ctx, &set).await?;
+    Ok(format!("{id} with revision #{number}\n{}", template(&page)))
 }
 
 fn table(id: &ResourceId, revisions: &[Revision]) -> String {
@@ -64,18 +68,17 @@ fn table(id: &ResourceId, revisions: &[Revision]) -> String {
     text
 }
 
-fn template(id: &ResourceId, revision: &Revision) -> anyhow::Result<String> {
-    let mut text = format!("{id} with revision #{}\nPod Template:\n", revision.number);
-    for line in yaml(&serde_json::to_value(&revision.template)?)?.lines() {
-        writeln!(text, "  {line}").expect("a string takes all text");
-    }
-    Ok(text)
+/// The template's part of a replica set's description.
+fn template(page: &str) -> String {
+    let mut lines = page.lines().skip_while(|line| *line != TEMPLATE);
+    let heading = lines.next().into_iter();
+    let indented = lines.take_while(|line| line.starts_with(' '));
+    heading.chain(indented).map(|line| format!("{line}\n")).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
-    use skep_api::Kind;
     use skep_testkit::deployment;
 
     use super::*;
@@ -85,6 +88,7 @@ mod tests {
         Revision {
             number,
             change_cause: cause.map(str::to_owned),
+            name: format!("web-{number}"),
             template,
         }
     }
@@ -107,13 +111,13 @@ mod tests {
     }
 
     #[test]
-    fn a_revision_shows_its_template() {
-        let id = ResourceId::new(Kind::Deployment, "default", "web");
-        let text = template(&id, &revision(2, None)).unwrap();
-        assert!(
-            text.starts_with("deployment.apps/web with revision #2\nPod Template:\n"),
-            "{text}"
+    fn a_template_is_cut_out_of_a_description() {
+        let page =
+            "Name:  web-1\nPod Template:\n  Labels:  app=web\n  Containers:\n   main:\nEvents:  <none>\n";
+        assert_eq!(
+            template(page),
+            "Pod Template:\n  Labels:  app=web\n  Containers:\n   main:\n"
         );
-        assert!(text.contains("    - image: web:v2\n"), "{text}");
+        assert_eq!(template("Name:  web-1\n"), "");
     }
 }

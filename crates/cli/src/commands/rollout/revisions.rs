@@ -18,6 +18,8 @@ pub(super) struct Revision {
     pub(super) number: i64,
     /// Why it was made, if somebody said.
     pub(super) change_cause: Option<String>,
+    /// The replica set that keeps it.
+    pub(super) name: String,
     /// What its pods look like.
     pub(super) template: PodTemplateSpec,
 }
@@ -33,6 +35,7 @@ impl Revision {
         Some(Self {
             number,
             change_cause,
+            name: replica_set.metadata.name,
             template,
         })
     }

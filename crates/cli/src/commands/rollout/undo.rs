@@ -106,6 +106,7 @@ mod tests {
             .template;
         Revision {
             number,
+            name: format!("web-{number}"),
             change_cause: (number == 1).then(|| "first".to_owned()),
             template,
         }
