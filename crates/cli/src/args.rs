@@ -232,12 +232,13 @@ fn parse_slashed(word: &str) -> anyhow::Result<Query> {
     })
 }
 
-/// One kind, or all kinds of a category such as `all`.
+/// One kind, or all kinds of a category such as `all`, in kubectl's order.
 fn kinds_of(word: &str) -> anyhow::Result<Vec<Kind>> {
-    let of_category: Vec<_> = Kind::ALL
+    let mut of_category: Vec<_> = Kind::ALL
         .into_iter()
         .filter(|kind| kind.categories().contains(&word))
         .collect();
+    of_category.sort_by_key(|kind| (kind.group(), kind.plural()));
     if of_category.is_empty() {
         Ok(vec![parse_kind(word)?])
     } else {
@@ -297,7 +298,7 @@ mod tests {
             .into_iter()
             .map(|(kind, _)| kind)
             .collect();
-        assert_eq!(kinds, [Kind::Pod, Kind::ReplicaSet, Kind::Deployment]);
+        assert_eq!(kinds, [Kind::Pod, Kind::Deployment, Kind::ReplicaSet]);
     }
 
     #[test]
