@@ -5,7 +5,8 @@ use std::io::IsTerminal;
 use anyhow::{Context, anyhow};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-/// The crates whose events a bare level is about; others say something from warnings on.
+/// The crates whose events a bare level is about; others say something from warnings on. Not so openraft, which warns of
+/// every election.
 const OWN: [&str; 8] = [
     "skep",
     "skep_agent",
@@ -40,7 +41,7 @@ fn filter(level: &str) -> anyhow::Result<EnvFilter> {
     let directives = match level.parse::<LevelFilter>() {
         Ok(_) => {
             let own: Vec<_> = OWN.iter().map(|name| format!("{name}={level}")).collect();
-            format!("warn,{}", own.join(","))
+            format!("warn,openraft=error,{}", own.join(","))
         }
         Err(_) => level.to_owned(),
     };
