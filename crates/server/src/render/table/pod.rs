@@ -79,6 +79,10 @@ impl Summary {
         if !initializing || Condition::is_true(&status.conditions, "Initialized") {
             summary.look_at_containers(pod);
         }
+        if status.phase == PodPhase::Failed && !status.reason.is_empty() {
+            // How its containers were ended says less.
+            summary.status.clone_from(&status.reason);
+        }
         if pod.metadata.is_deleting() {
             if status.reason == "NodeLost" {
                 summary.status = "Unknown".to_owned();

@@ -238,6 +238,13 @@ fn a_pod_without_a_reason_shows_exit_code_or_signal() {
 }
 
 #[test]
+fn a_pod_that_was_made_to_end_says_why() {
+    let mut evicted = pod("web").failed(143).build();
+    evicted.status.reason = "Evicted".into();
+    check_pod(&evicted, "0/1 Evicted 0");
+}
+
+#[test]
 fn restarts_say_when_the_last_one_was() {
     let mut crashing = pod("web").waiting("CrashLoopBackOff", "").build();
     crashing.status.phase = PodPhase::Running;
