@@ -22,7 +22,11 @@ fn wrong_documents_are_refused_with_the_field_and_the_remedy() {
     let cluster = Cluster::start();
     let web = manifest::sleepers("web", 1);
 
-    check(&cluster, "kind: Pod\nmetadata: {name: [a\n", &["line 2, column 18"]);
+    check(
+        &cluster,
+        "kind: Pod\nmetadata: {name: [a\n",
+        &["line 2, column 18"],
+    );
     check(&cluster, "kind: Pod\nkind: Pod\n", &["duplicate", "line 2"]);
     check(
         &cluster,

@@ -112,10 +112,7 @@ fn a_full_disk_is_named_and_nothing_acknowledged_is_lost() {
         Some(outcome.stderr)
     });
     let said = refusal.expect("the disk fills up");
-    assert!(
-        said.contains("free some space"),
-        "{said}"
-    );
+    assert!(said.contains("free some space"), "{said}");
     assert!(!cluster.ok(&["get", "namespaces"]).is_empty(), "reads go on");
     let grow = Command::new("mount")
         .args(["-o", "remount,size=256m"])

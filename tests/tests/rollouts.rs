@@ -130,7 +130,10 @@ fn scaling_pausing_and_restarting_do_what_they_say() {
     cluster.ok(&["rollout", "pause", "deployment/web"]);
     let before = cluster.running_containers();
     let refused = cluster.skep(&["rollout", "restart", "deployment/web"]);
-    assert!(refused.code == 1 && refused.stderr.contains("paused"), "{refused:?}");
+    assert!(
+        refused.code == 1 && refused.stderr.contains("paused"),
+        "{refused:?}"
+    );
     assert_eq!(cluster.running_containers(), before);
     cluster.ok(&["rollout", "resume", "deployment/web"]);
     cluster.ok(&["rollout", "restart", "deployment/web"]);

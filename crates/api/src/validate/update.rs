@@ -81,7 +81,10 @@ fn metadata(old: &ObjectMeta, new: &ObjectMeta, path: &Path<'_>, errors: &mut Er
 
 fn same<T: PartialEq>(old: &T, new: &T, path: &Path<'_>, errors: &mut Errors) {
     if old != new {
-        errors.immutable(path, "is immutable: it may not change; delete the object and create it again");
+        errors.immutable(
+            path,
+            "is immutable: it may not change; delete the object and create it again",
+        );
     }
 }
 

@@ -28,7 +28,9 @@ pub(crate) fn run(report: &mut Report, rounds: usize) {
         .engine
         .docker_lines(&["swarm", "init", "--advertise-addr", "127.0.0.1"]);
     warm_up(&cluster.engine);
-    cluster.engine.docker_lines(&["network", "create", "--subnet", "10.199.0.0/24", NETWORK]);
+    cluster
+        .engine
+        .docker_lines(&["network", "create", "--subnet", "10.199.0.0/24", NETWORK]);
     for round in 1..=rounds {
         let raw = raw_engine(&cluster.engine, "bridge");
         let alike = raw_engine(&cluster.engine, NETWORK);
