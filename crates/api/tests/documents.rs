@@ -264,7 +264,7 @@ fn document_of(kind: Kind, choices: &[usize]) -> Value {
     if !document.is_object() {
         document = json!({ "metadata": document });
     }
-    if choices.len() % 2 == 0 {
+    if choices.len().is_multiple_of(2) {
         document["metadata"] = json!({ "name": "web" });
     }
     document["apiVersion"] = kind.api_version().into();
