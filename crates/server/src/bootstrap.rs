@@ -1,9 +1,15 @@
 //! What every cluster has from its first moment on.
 
-use skep_api::{Kind, Namespace, NamespaceSpec, ObjectKey, ObjectMeta};
+use skep_api::{Kind, Namespace, NamespaceSpec, ObjectKey, ObjectMeta, default::NAMESPACE_FINALIZER};
 use skep_state::{Change, Refusal};
 
-use crate::{clock::now, core::Core, failure::Failure, stamp::stamp, write::SYSTEM_NAMESPACES};
+use crate::{
+    clock::now,
+    core::Core,
+    failure::Failure,
+    stamp::stamp,
+    write::{NAMESPACE_LABEL, SYSTEM_NAMESPACES},
+};
 
 /// Makes the namespaces that are missing.
 pub(crate) async fn bootstrap(core: &Core) -> Result<(), Failure> {
@@ -40,13 +46,12 @@ fn namespace(name: &str) -> Namespace {
         name: name.to_owned(),
         ..ObjectMeta::default()
     };
-    // Kubernetes labels every namespace with its name, for selectors.
     metadata
         .labels
-        .insert("kubernetes.io/metadata.name".to_owned(), name.to_owned());
+        .insert(NAMESPACE_LABEL.to_owned(), name.to_owned());
     stamp(&mut metadata, now());
     let spec = NamespaceSpec {
-        finalizers: vec!["kubernetes".to_owned()],
+        finalizers: vec![NAMESPACE_FINALIZER.to_owned()],
     };
     Namespace {
         metadata,

@@ -89,17 +89,17 @@ impl Failure {
     }
 
     fn object(&self) -> Option<ObjectRef> {
-        let (kind, key) = match self {
-            Self::NotFound(kind, key)
-            | Self::AlreadyExists(kind, key)
-            | Self::Conflict(kind, key, _)
-            | Self::Forbidden(kind, key, _)
-            | Self::Invalid {
-                kind: Some(kind),
-                key,
-                ..
-            } => (kind, key),
-            _ => return None,
+        let (Self::NotFound(kind, key)
+        | Self::AlreadyExists(kind, key)
+        | Self::Conflict(kind, key, _)
+        | Self::Forbidden(kind, key, _)
+        | Self::Invalid {
+            kind: Some(kind),
+            key,
+            ..
+        }) = self
+        else {
+            return None;
         };
         Some(ObjectRef {
             kind: kind.as_str().to_owned(),

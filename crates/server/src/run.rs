@@ -240,12 +240,20 @@ async fn serve(
     let served = doors::serve_socket(doors.socket, routes, shutdown.clone());
     parts.spawn(async { ("the Unix socket", served.await) });
     let leader = lead(core.clone());
-    parts.spawn(async { ("the leader's loop", Ok(leader.await)) });
+    parts.spawn(async {
+        leader.await;
+        ("the leader's loop", Ok(()))
+    });
     let batcher = core.clone();
-    parts.spawn(async move { ("the writer of reports", Ok(batch_reports(&batcher, queue).await)) });
+    parts.spawn(async move {
+        batch_reports(&batcher, queue).await;
+        ("the writer of reports", Ok(()))
+    });
     // Nobody may want to know.
     drop(ready.send(where_to_find));
     let ended = tokio::select! {
+        // Told to end, every part ends: that is no failure.
+        biased;
         () = shutdown.cancelled() => Ok(()),
         why = core.store.failed() => Err(ServerError::Store(why)),
         Some(part) = parts.join_next() => Err(unexpected(part)),

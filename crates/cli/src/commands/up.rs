@@ -17,8 +17,9 @@ The client's config is written to the file that --config or SKEP_CONFIG names, e
 Ctrl-C ends skep; containers go on running, and the next `skep up` finds them again.
 
 To remove everything:
-  skep delete deployments,replicasets,pods --all -A    (their containers end)
-  then end skep, and delete its data folder and the context (`skep config delete-context skep`)")]
+  skep delete deployments,replicasets,pods --all -A      (their containers end)
+  then end skep, and delete the data folder, the context in the config file, and:
+  docker network rm $(docker network ls -q --filter label=skep.io/node=NODE)")]
 pub(crate) struct UpArgs {
     /// Where everything is kept
     #[arg(long, value_name = "FOLDER", default_value = "/var/lib/skep")]

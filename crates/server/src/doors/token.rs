@@ -17,7 +17,6 @@ impl Token {
     }
 
     /// Lets a request with the right token pass.
-    #[expect(clippy::result_large_err, reason = "the signature of a tonic interceptor")]
     pub(crate) fn check(&self, request: Request<()>) -> Result<Request<()>, Status> {
         let header = request
             .metadata()

@@ -21,12 +21,10 @@ impl Leases {
         }
     }
 
-    /// Every node counts as heard of, and others are forgotten: what a new leader begins with.
+    /// Every node counts as heard of: what a new leader begins with.
     pub(crate) fn grant<'a>(&self, nodes: impl Iterator<Item = &'a str>, now: Time) {
-        let fresh = nodes
-            .map(|node| (node.to_owned(), Lease { renewed: now }))
-            .collect();
-        *self.0.lock().expect("no holder panics") = fresh;
+        let fresh = nodes.map(|node| (node.to_owned(), Lease { renewed: now }));
+        self.0.lock().expect("no holder panics").extend(fresh);
     }
 
     /// Forgets a node that is no more.

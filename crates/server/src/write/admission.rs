@@ -3,15 +3,17 @@
 use prost_types::Struct;
 use serde_json::Value;
 use skep_api::{
-    FieldError, Kind, Object, ObjectKey, Reason,
+    FieldError, Kind, Namespace, Object, ObjectKey, Reason,
     admit::{self, Decoded, Validation},
-    convert, proto, validate,
+    convert,
+    default::NAMESPACE_FINALIZER,
+    proto, validate,
 };
 
 use crate::failure::Failure;
 
-/// Contents hold a namespace until they are gone.
-const NAMESPACE_FINALIZER: &str = "kubernetes";
+/// Every namespace carries its name as a label, for selectors.
+pub(crate) const NAMESPACE_LABEL: &str = "kubernetes.io/metadata.name";
 
 /// The document in a request.
 pub(super) fn document(object: Option<Struct>) -> Result<Value, Failure> {
@@ -35,17 +37,22 @@ pub(super) fn admit(mut document: Value, validation: Validation) -> Result<Decod
         fields.remove("status");
     }
     let mut decoded = admit::decode(document, validation).map_err(|causes| invalid(kind, key, causes))?;
-    if let Object::Namespace(namespace) = &mut decoded.object
-        && !namespace
-            .spec
-            .finalizers
-            .iter()
-            .any(|name| name == NAMESPACE_FINALIZER)
-        && !namespace.metadata.is_deleting()
-    {
-        namespace.spec.finalizers.push(NAMESPACE_FINALIZER.to_owned());
+    if let Object::Namespace(namespace) = &mut decoded.object {
+        complete(namespace);
     }
     Ok(decoded)
+}
+
+/// Contents hold a namespace whatever other finalizers its author gives it.
+fn complete(namespace: &mut Namespace) {
+    let Namespace { metadata, spec, .. } = namespace;
+    metadata
+        .labels
+        .insert(NAMESPACE_LABEL.to_owned(), metadata.name.clone());
+    let held = spec.finalizers.iter().any(|name| name == NAMESPACE_FINALIZER);
+    if !held && !metadata.is_deleting() {
+        spec.finalizers.push(NAMESPACE_FINALIZER.to_owned());
+    }
 }
 
 fn invalid(kind: Option<Kind>, key: ObjectKey, causes: Vec<FieldError>) -> Failure {

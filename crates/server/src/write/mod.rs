@@ -14,6 +14,7 @@ use skep_api::{
     proto::{WriteResponse, WriteResult},
 };
 
+pub(crate) use admission::NAMESPACE_LABEL;
 pub(crate) use apply::apply;
 pub(crate) use create::create;
 pub(crate) use delete::delete;

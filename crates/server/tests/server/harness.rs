@@ -43,9 +43,8 @@ impl Server {
         let (send, ready) = oneshot::channel();
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(skep_server::run(config, send, shutdown.clone()));
-        let ready = match within(ready).await {
-            Ok(ready) => ready,
-            Err(_) => panic!("the server did not start: {:?}", task.await),
+        let Ok(ready) = within(ready).await else {
+            panic!("the server did not start: {:?}", task.await);
         };
         let channel = connect(ready.socket.clone()).await;
         Self {

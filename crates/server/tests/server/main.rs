@@ -1,4 +1,5 @@
 //! The server as its clients and agents see it: started in this process, asked over its Unix socket.
+#![expect(clippy::unwrap_used, reason = "in a test, what must work is unwrapped")]
 
 mod agent;
 mod harness;

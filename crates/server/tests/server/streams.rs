@@ -105,12 +105,9 @@ async fn exec(server: &Server, command: &str, input: &[Input]) -> Result<Vec<Out
 async fn a_command_gets_its_input_and_tells_its_output_and_exit_code() {
     let server = Server::start().await;
     let _agent = running(&server).await;
-    let input = [Input::Stdin(b"hello".to_vec().into()), Input::StdinClosed(true)];
+    let input = [Input::Stdin(b"hello".to_vec()), Input::StdinClosed(true)];
     let told = exec(&server, "echo", &input).await.unwrap();
-    assert_eq!(
-        told,
-        [Output::Stdout(b"hello".to_vec().into()), Output::ExitCode(3)]
-    );
+    assert_eq!(told, [Output::Stdout(b"hello".to_vec()), Output::ExitCode(3)]);
 }
 
 #[tokio::test]

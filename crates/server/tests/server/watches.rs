@@ -169,10 +169,26 @@ async fn a_watch_from_a_revision_that_cannot_be_is_expired() {
         server.client().watch(request("soon")).await.unwrap_err().code(),
         Code::InvalidArgument
     );
-    // What happened before a restart is not in the history of what came after.
-    for name in ["a", "b"] {
-        server.client().create_doc(config_map(name, "1")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_watch_from_before_the_history_is_expired() {
+    let server = Server::start().await;
+    let client = server.client();
+    let made = document(client.create_doc(config_map("large", "0")).await.unwrap().object);
+    // The history holds 24 MiB.
+    for round in 0..26 {
+        let value = format!("{round}{}", "x".repeat(1_000_000));
+        client.update_doc(config_map("large", &value)).await.unwrap();
     }
+    let request = WatchRequest {
+        kind: "configmaps".to_owned(),
+        resource_version: made["metadata"]["resourceVersion"].as_str().unwrap().to_owned(),
+        ..Default::default()
+    };
+    let status = server.client().watch(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
+    assert!(refusal(&status).starts_with("Expired: "), "{status:?}");
 }
 
 #[tokio::test]
