@@ -89,3 +89,40 @@ impl Images {
         pulls.entry(key.clone()).or_insert_with(start).clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::FakeRuntime;
+
+    #[tokio::test]
+    async fn pulls_of_the_same_image_that_overlap_are_one() {
+        let runtime = Arc::new(FakeRuntime::new(&["web:v1"]));
+        runtime.allow_pulls();
+        let images = Images::new(Arc::clone(&runtime) as Arc<dyn Runtime>);
+        let other = Credentials {
+            username: "other".to_owned(),
+            ..Credentials::default()
+        };
+        let (first, second, third) = tokio::join!(
+            images.pull("web:v1", None),
+            images.pull("web:v1", None),
+            images.pull("web:v1", Some(other))
+        );
+        assert!(first.is_ok() && second.is_ok() && third.is_ok());
+        assert_eq!(runtime.pulls(), 2, "another user's pull is another pull");
+        images.pull("web:v1", None).await.unwrap();
+        assert_eq!(runtime.pulls(), 3, "a pull that is over serves nobody any more");
+    }
+
+    #[tokio::test]
+    async fn an_image_that_was_just_seen_is_not_asked_for_again() {
+        let runtime = Arc::new(FakeRuntime::new(&["web:v1"]));
+        let images = Images::new(Arc::clone(&runtime) as Arc<dyn Runtime>);
+        assert!(images.get("web:v1").await.unwrap().is_some());
+        runtime.set_away(true);
+        assert!(images.get("web:v1").await.unwrap().is_some());
+        images.forget("web:v1").await;
+        assert!(images.get("web:v1").await.is_err());
+    }
+}

@@ -158,3 +158,99 @@ impl State {
         Some(Message::Events(EventReports { events }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(uid: &str, gone: bool) -> PodReport {
+        PodReport {
+            uid: uid.to_owned(),
+            gone,
+            ..PodReport::default()
+        }
+    }
+
+    fn event(reason: &str) -> EventReport {
+        EventReport {
+            reason: reason.to_owned(),
+            ..EventReport::default()
+        }
+    }
+
+    /// All messages from this number on, in short.
+    fn drain(outbox: &Outbox, number: u64) -> Vec<String> {
+        let messages = (number..)
+            .map_while(|number| outbox.next(number))
+            .filter_map(|message| message.message);
+        let show = |message| match message {
+            Message::Pods(reports) => {
+                let all = reports
+                    .pods
+                    .iter()
+                    .map(|pod| format!("{}{}", pod.uid, if pod.gone { "!" } else { "" }));
+                format!("pods {}", all.collect::<Vec<_>>().join(" "))
+            }
+            Message::Events(reports) => {
+                let all = reports.events.iter().map(|event| event.reason.as_str());
+                format!("events {}", all.collect::<Vec<_>>().join(" "))
+            }
+            Message::Node(_) => "node".to_owned(),
+            other => format!("{other:?}"),
+        };
+        messages.map(show).collect()
+    }
+
+    #[test]
+    fn only_the_newest_state_of_a_pod_is_sent() {
+        let outbox = Outbox::default();
+        outbox.report(report("a", false));
+        outbox.report(report("b", false));
+        outbox.report(report("a", true));
+        assert_eq!(drain(&outbox, 1), ["pods a! b"]);
+        assert_eq!(drain(&outbox, 2), [""; 0]);
+    }
+
+    #[test]
+    fn a_message_has_256_pods_at_most() {
+        let outbox = Outbox::default();
+        (0..600).for_each(|n| outbox.report(report(&format!("{n:03}"), false)));
+        let sizes: Vec<usize> = drain(&outbox, 1)
+            .iter()
+            .map(|line| line.split(' ').count() - 1)
+            .collect();
+        assert_eq!(sizes, [256, 256, 88]);
+    }
+
+    #[test]
+    fn a_new_session_hears_all_states_and_the_events_that_were_not_confirmed() {
+        let outbox = Outbox::default();
+        outbox.keep(report("known", false));
+        outbox.report(report("new", false));
+        outbox.event(event("First"));
+        assert_eq!(drain(&outbox, 1), ["pods new", "events First"]);
+        outbox.event(event("Second"));
+        assert_eq!(drain(&outbox, 3), ["events Second"]);
+        outbox.confirm(2);
+        outbox.node(Struct::default());
+        outbox.restart();
+        assert_eq!(drain(&outbox, 1), ["node", "pods known new", "events Second"]);
+    }
+
+    #[test]
+    fn events_are_bounded_and_the_oldest_go_first() {
+        let outbox = Outbox::default();
+        (0..EVENTS_MAX + 10).for_each(|n| outbox.event(event(&n.to_string())));
+        let first = drain(&outbox, 1).remove(0);
+        assert!(first.starts_with("events 10 11 "), "{first}");
+    }
+
+    #[test]
+    fn a_pod_that_the_server_forgot_is_not_told_again() {
+        let outbox = Outbox::default();
+        outbox.report(report("a", true));
+        outbox.forget("a");
+        outbox.restart();
+        assert_eq!(drain(&outbox, 1), [""; 0]);
+    }
+}

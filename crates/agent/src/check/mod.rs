@@ -5,6 +5,8 @@ mod grpc;
 mod http;
 mod target;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 pub(crate) use target::Target;

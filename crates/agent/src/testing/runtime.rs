@@ -35,6 +35,8 @@ struct State {
     next_id: u32,
     creates: u32,
     inspects: u32,
+    pulls: u32,
+    pulls_allowed: bool,
 }
 
 impl FakeRuntime {
@@ -56,6 +58,16 @@ impl FakeRuntime {
         if away {
             let _ = self.events.send(None);
         }
+    }
+
+    /// Pulls succeed from now on, after a moment.
+    pub(crate) fn allow_pulls(&self) {
+        self.lock().pulls_allowed = true;
+    }
+
+    /// Pulls so far.
+    pub(crate) fn pulls(&self) -> u32 {
+        self.lock().pulls
     }
 
     /// A container's process ends by itself.
@@ -163,8 +175,17 @@ impl Runtime for FakeRuntime {
     }
 
     async fn pull(&self, image: &str, _: Option<&Credentials>) -> Result<(), RuntimeError> {
-        drop(self.there()?);
-        Err(RuntimeError::Engine(format!("pull access denied for {image}")))
+        let allowed = {
+            let mut state = self.there()?;
+            state.pulls += 1;
+            state.pulls_allowed
+        };
+        tokio::task::yield_now().await;
+        if allowed {
+            Ok(())
+        } else {
+            Err(RuntimeError::Engine(format!("pull access denied for {image}")))
+        }
     }
 
     async fn image(&self, image: &str) -> Result<Option<ImageInfo>, RuntimeError> {

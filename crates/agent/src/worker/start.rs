@@ -161,16 +161,16 @@ async fn start_with_patience(job: &Job, id: &str) -> Result<(), RuntimeError> {
 /// What a start has led to. One that failed counts as a run that ended at once.
 async fn started(job: &Job, name: &str, mut run: Run, result: Result<(), RuntimeError>) -> Done {
     let now = clock::now();
+    run.image_id = job
+        .images
+        .get(name)
+        .map(|info| info.id.clone())
+        .unwrap_or_default();
     match result {
         Ok(()) => {
             if name != HOLDER {
                 job.note(name, false, "Started", format!("Started container {name}"));
             }
-            run.image_id = job
-                .images
-                .get(name)
-                .map(|info| info.id.clone())
-                .unwrap_or_default();
             run.state = RunState::Running { started: now };
             Ok(vec![Seen::Run(name.to_owned(), run)])
         }

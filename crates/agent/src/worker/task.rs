@@ -6,37 +6,31 @@ use std::{
     time::Duration,
 };
 
-use skep_api::{PodStatus, Time, convert, proto::PodReport};
+use skep_api::Time;
 use tokio::task::JoinSet;
 
-use super::{
-    Inbox, examine,
-    execute::{Job, blocking},
-    inbox::News,
-    outcome::{Outcome, Problem, Seen},
-};
+use super::{Inbox, examine, execute::Job, outcome::Outcome};
 use crate::{
     clock,
-    pod::{self, Action, Address, Desired, Failure, Observed, Probed, VolumeState, Work},
-    probe::Watch,
-    runtime::{Container, ContainerId, RunState},
+    pod::{self, Action, Address, Desired, Failure, Observed, VolumeState, Work},
+    runtime::{Container, ContainerId},
     shared::Shared,
     spec::ContainerLabels,
 };
 
 /// The task of one pod.
 pub(crate) struct Worker {
-    shared: Arc<Shared>,
-    inbox: Arc<Inbox>,
-    desired: Desired,
-    observed: Observed,
+    pub(super) shared: Arc<Shared>,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) desired: Desired,
+    pub(super) observed: Observed,
     /// When each run was first seen: a list that the engine gave before says nothing of it.
-    first_seen: BTreeMap<ContainerId, Time>,
-    probed: BTreeSet<ContainerId>,
+    pub(super) first_seen: BTreeMap<ContainerId, Time>,
+    pub(super) probed: BTreeSet<ContainerId>,
     /// Looks at containers that are going on, and those that are due again after them.
-    looking: BTreeMap<ContainerId, bool>,
-    tasks: JoinSet<(Option<ContainerId>, Outcome)>,
-    reported: bool,
+    pub(super) looking: BTreeMap<ContainerId, bool>,
+    pub(super) tasks: JoinSet<(Option<ContainerId>, Outcome)>,
+    pub(super) reported: bool,
 }
 
 impl Worker {
@@ -149,7 +143,7 @@ impl Worker {
         self.tasks.spawn(async move { (None, job.execute(action).await) });
     }
 
-    fn job(&self) -> Job {
+    pub(super) fn job(&self) -> Job {
         let images = self.observed.images.iter();
         Job {
             shared: Arc::clone(&self.shared),
@@ -219,201 +213,6 @@ impl Worker {
         }
     }
 
-    fn note_first_seen(&mut self) {
-        let now = clock::now();
-        let ids: BTreeSet<&str> = self.observed.all_runs().map(|(_, run)| run.id.as_str()).collect();
-        self.first_seen.retain(|id, _| ids.contains(id.as_str()));
-        for id in ids {
-            if !self.first_seen.contains_key(id) {
-                self.first_seen.insert(id.to_owned(), now);
-            }
-        }
-    }
-
-    fn take_in(&mut self, news: News) {
-        if let Some(desired) = news.desired {
-            self.desired = desired;
-        }
-        if let Some(away) = news.engine_away {
-            self.observed.engine_away = away;
-        }
-        if news.retry || news.engine_away == Some(false) {
-            self.observed
-                .failed
-                .retain(|work, failure| is_own_fault(work, failure));
-        }
-        for (id, probed) in news.probed {
-            if self.probed.contains(&id) {
-                self.observed.probes.insert(id, probed);
-            }
-        }
-        if let Some((asked_at, containers)) = news.listed {
-            self.compare(asked_at, &containers);
-            self.weigh();
-        }
-        for id in news.touched {
-            self.look(id);
-        }
-    }
-
-    /// Compares what is known with the engine's list.
-    fn compare(&mut self, asked_at: Time, containers: &[Container]) {
-        let missing = |id: &str| {
-            let is_old = self.first_seen.get(id).is_some_and(|seen| *seen < asked_at);
-            is_old && !containers.iter().any(|container| container.id == id)
-        };
-        let gone: Vec<String> = self
-            .observed
-            .all_runs()
-            .map(|(_, run)| run.id.clone())
-            .filter(|id| missing(id))
-            .collect();
-        for id in gone {
-            self.observed.forget(&id);
-        }
-        for container in containers {
-            let known = self
-                .observed
-                .all_runs()
-                .find(|(_, run)| run.id == container.id)
-                .map(|(_, run)| run);
-            let is_news = match known {
-                None => true,
-                Some(run) => matches!(container.state, RunState::Exited { .. }) != run.is_over(),
-            };
-            if is_news {
-                self.look(container.id.clone());
-            }
-        }
-    }
-
-    /// Looks whether the pod's emptyDir volumes hold more than they may.
-    fn weigh(&mut self) {
-        let pod = Arc::clone(&self.desired.pod);
-        let has_limit = |volume: &skep_api::Volume| {
-            volume
-                .empty_dir
-                .as_ref()
-                .is_some_and(|empty_dir| empty_dir.size_limit.is_some())
-        };
-        if self.observed.evicted.is_some() || !pod.spec.volumes.iter().any(has_limit) {
-            return;
-        }
-        let shared = Arc::clone(&self.shared);
-        self.tasks.spawn(async move {
-            let exceeded = blocking(move || shared.volumes.exceeded(&pod)).await;
-            let seen = exceeded.ok().flatten().map(Seen::Evicted).into_iter().collect();
-            (None, Outcome::of(None, Ok(seen)))
-        });
-    }
-
-    /// Asks the engine about a container; while an answer is awaited, once more after it.
-    fn look(&mut self, id: ContainerId) {
-        if let Some(again) = self.looking.get_mut(&id) {
-            *again = true;
-            return;
-        }
-        self.looking.insert(id.clone(), false);
-        let (shared, desired) = (Arc::clone(&self.shared), self.desired.clone());
-        self.tasks.spawn(async move {
-            let seen = examine::look(&shared, &desired, &id).await;
-            let seen = seen.map(|seen| vec![seen]);
-            let done = seen.map_err(|error| (Vec::new(), Problem::engine("InspectError", &error)));
-            (Some(id), Outcome::of(None, done))
-        });
-    }
-
-    /// Reports how the pod is doing; true where that is news.
-    fn publish(&mut self, status: PodStatus, gone: bool) -> bool {
-        let is_new = status != self.observed.status;
-        if !is_new && !gone && self.reported {
-            return false;
-        }
-        for note in pod::notes(&self.observed.status, &status) {
-            self.shared.event(&self.desired.pod, note);
-        }
-        let meta = &self.desired.pod.metadata;
-        let document = serde_json::to_value(&status)
-            .ok()
-            .and_then(convert::struct_from_value);
-        let report = PodReport {
-            namespace: meta.namespace.clone(),
-            name: meta.name.clone(),
-            uid: meta.uid.clone(),
-            status: document,
-            gone,
-        };
-        if is_new || gone {
-            self.shared.outbox.report(report);
-        } else {
-            self.shared.outbox.keep(report);
-        }
-        self.observed.status = status;
-        self.reported = true;
-        is_new
-    }
-
-    /// Has the probes asked of the containers that run, and of no others.
-    async fn watch_probes(&mut self) {
-        let pod = Arc::clone(&self.desired.pod);
-        let mut wanted = BTreeSet::new();
-        for container in &pod.spec.containers {
-            let Some(run) = self
-                .observed
-                .latest(&container.name)
-                .filter(|run| run.is_running())
-            else {
-                continue;
-            };
-            let has_probe = container.startup_probe.is_some()
-                || container.readiness_probe.is_some()
-                || container.liveness_probe.is_some();
-            let hook_is_open = container
-                .lifecycle
-                .as_ref()
-                .is_some_and(|hooks| hooks.post_start.is_some())
-                && self.observed.working.contains(&Work::Hook(run.id.clone()));
-            if !has_probe || hook_is_open {
-                continue;
-            }
-            wanted.insert(run.id.clone());
-            if !self.probed.contains(&run.id) {
-                let target = self.job().target(container, &run.id);
-                let started_at = run.started().unwrap_or_else(clock::now);
-                let listener = Arc::clone(&self.inbox) as Arc<dyn crate::probe::Listener>;
-                let known = self.known_of(&container.name, &run.id);
-                let watch = Watch {
-                    target,
-                    started_at,
-                    known,
-                    listener,
-                };
-                self.shared.prober.watch(watch).await;
-            }
-        }
-        for id in self.probed.difference(&wanted) {
-            self.shared.prober.forget(id.clone()).await;
-        }
-        self.probed = wanted;
-    }
-
-    /// What was reported of this very run before the agent's restart.
-    fn known_of(&self, name: &str, id: &str) -> Probed {
-        let id = format!("docker://{id}");
-        let statuses = &self.observed.status.container_statuses;
-        match statuses
-            .iter()
-            .find(|status| status.name == name && status.container_id == id)
-        {
-            Some(status) => Probed {
-                started: status.started.filter(|started| *started),
-                ready: Some(status.ready).filter(|ready| *ready),
-                failed: None,
-            },
-            None => Probed::default(),
-        }
-    }
-
     async fn leave(mut self) {
         for id in std::mem::take(&mut self.probed) {
             self.shared.prober.forget(id).await;
@@ -425,12 +224,6 @@ impl Worker {
 enum Advance {
     Gone,
     Wait(Option<Duration>),
-}
-
-/// False for what may succeed now that something else has changed.
-fn is_own_fault(work: &Work, failure: &Failure) -> bool {
-    let lacks_object = failure.reason == "CreateContainerConfigError";
-    failure.count > 0 && !lacks_object && !matches!(work, Work::Volumes | Work::Address)
 }
 
 async fn sleep(duration: Option<Duration>) {

@@ -1,0 +1,122 @@
+//! Who runs here: turns assignments and the engine's news into tasks of pods, and finds those that nobody wants any more.
+
+mod adopt;
+mod assign;
+mod network;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use skep_api::{Pod, proto::Assignments};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+
+use crate::{engine::EngineNews, runtime::Container, shared::Shared, worker::Inbox};
+
+/// Turns assignments and the engine's news into tasks of pods.
+pub(crate) struct Manager {
+    shared: Arc<Shared>,
+    pods: BTreeMap<String, Assigned>,
+    workers: BTreeMap<String, Arc<Inbox>>,
+    tasks: JoinSet<String>,
+    /// The engine's list, until the first snapshot has come: containers are nobody's before that.
+    listed: Option<Vec<Container>>,
+    snapshot_came: bool,
+    engine_away: bool,
+    /// Images of assigned pods, which are never removed.
+    images_in_use: watch::Sender<BTreeSet<String>>,
+    network: NetworkState,
+}
+
+struct Assigned {
+    pod: Arc<Pod>,
+    /// Nothing of it is left here; the server knows or will.
+    gone: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NetworkState {
+    Unknown,
+    Wanted,
+    Ready,
+}
+
+impl Manager {
+    pub(crate) fn new(shared: Arc<Shared>, images_in_use: watch::Sender<BTreeSet<String>>) -> Self {
+        Self {
+            shared,
+            pods: BTreeMap::new(),
+            workers: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            listed: None,
+            snapshot_came: false,
+            engine_away: false,
+            images_in_use,
+            network: NetworkState::Unknown,
+        }
+    }
+
+    /// Runs until one of the sources of news ends.
+    pub(crate) async fn run(
+        mut self,
+        mut assignments: mpsc::Receiver<Assignments>,
+        mut engine: mpsc::Receiver<EngineNews>,
+    ) {
+        let mut network_again = tokio::time::interval(Duration::from_secs(1));
+        network_again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let wants_network = self.network == NetworkState::Wanted && !self.engine_away;
+            tokio::select! {
+                news = assignments.recv() => match news {
+                    Some(news) => self.assign(news).await,
+                    None => return,
+                },
+                news = engine.recv() => match news {
+                    Some(news) => self.engine(news),
+                    None => return,
+                },
+                Some(done) = self.tasks.join_next() => self.finish(done),
+                _ = network_again.tick(), if wants_network => self.set_up_network().await,
+            }
+        }
+    }
+
+    fn finish(&mut self, done: Result<String, tokio::task::JoinError>) {
+        let uid = match done {
+            Ok(uid) => uid,
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        };
+        self.workers.remove(&uid);
+        match self.pods.get_mut(&uid) {
+            Some(assigned) => assigned.gone = true,
+            None => self.shared.outbox.forget(&uid),
+        }
+        self.note_images();
+    }
+
+    fn note_images(&self) {
+        let containers = |pod: &Pod| {
+            let spec = &pod.spec;
+            spec.init_containers
+                .iter()
+                .chain(&spec.containers)
+                .map(|c| c.image.clone())
+                .collect::<Vec<_>>()
+        };
+        let images = self
+            .pods
+            .values()
+            .flat_map(|assigned| containers(&assigned.pod))
+            .collect();
+        self.images_in_use.send_if_modified(|known| {
+            let is_new = *known != images;
+            *known = images;
+            is_new
+        });
+    }
+}
