@@ -5,7 +5,13 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message;
 
 const ROOT: &str = "../../proto";
-const FILES: [&str; 2] = ["skep/v1/cluster.proto", "skep/v1/node.proto"];
+const FILES: [&str; 5] = [
+    "skep/v1/cluster.proto",
+    "skep/v1/join.proto",
+    "skep/v1/members.proto",
+    "skep/v1/node.proto",
+    "skep/v1/peer.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={ROOT}");
