@@ -1,6 +1,6 @@
 //! Becoming known to a cluster, and staying known: the client's side of the service `skep.v1.Join`.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::Pin, sync::Arc, time::Duration};
 
 use rustls::ClientConfig;
 use skep_api::{
@@ -74,8 +74,9 @@ pub async fn join(
         address: address.to_owned(),
     };
     let config = pin::pinned_client_config(token.ca());
-    let answer: JoinResponse = ask(servers, &config, async |mut client| {
-        client.join(request.clone()).await
+    let answer: JoinResponse = ask(servers, &config, |mut client| {
+        let request = request.clone();
+        Box::pin(async move { client.join(request).await })
     })
     .await?;
     let bundle = Bundle::from_pem(&answer.ca_bundle_pem)?;
@@ -113,9 +114,14 @@ pub async fn renew(servers: &[String], tls: &Tls, address: &str, now: Time) -> R
         csr_pem,
         address: address.to_owned(),
     };
-    let answer: RenewResponse = ask(servers, &config, async |mut client| match &rejoin {
-        Some(rejoin) => client.rejoin(rejoin.clone()).await,
-        None => client.renew(request.clone()).await,
+    let answer: RenewResponse = ask(servers, &config, |mut client| {
+        let (rejoin, request) = (rejoin.clone(), request.clone());
+        Box::pin(async move {
+            match rejoin {
+                Some(rejoin) => client.rejoin(rejoin).await,
+                None => client.renew(request).await,
+            }
+        })
     })
     .await?;
     let bundle = Bundle::from_pem(&answer.ca_bundle_pem)?;
@@ -125,11 +131,14 @@ pub async fn renew(servers: &[String], tls: &Tls, address: &str, now: Time) -> R
     })
 }
 
+/// Boxed, so that what waits for it can be spawned.
+type Answer<T> = Pin<Box<dyn Future<Output = Result<Response<T>, Status>> + Send>>;
+
 /// Asks the servers in turn; one that cannot answer now is passed over.
 async fn ask<T>(
     servers: &[String],
     config: &Arc<ClientConfig>,
-    call: impl AsyncFn(JoinClient<Channel>) -> Result<Response<T>, Status>,
+    call: impl Fn(JoinClient<Channel>) -> Answer<T>,
 ) -> Result<T, EnrollError> {
     let mut tried = Vec::new();
     for server in servers {
