@@ -8,8 +8,15 @@ mod config;
 mod error;
 mod agent;
 mod shared;
+mod lock;
+mod membership;
 mod session;
+mod link;
+mod streams;
+mod local;
+mod checkpoint;
 mod outbox;
+mod roster;
 mod manager;
 mod worker;
 mod pod;
@@ -28,7 +35,7 @@ pub mod runtime;
 pub mod spec;
 pub mod volumes;
 
-pub use config::{AgentConfig, ImageGcThresholds, PressureThresholds, ServerAddress, host_name};
+pub use config::{AgentConfig, ImageGcThresholds, PressureThresholds, ServerAddress, TlsFiles, host_name};
 pub use error::AgentError;
 
 use std::sync::Arc;
@@ -36,10 +43,16 @@ use std::sync::Arc;
 use runtime::Docker;
 use tokio_util::sync::CancellationToken;
 
+/// Where an agent with this data folder answers on its machine: the service `skep.v1.Local`, on a Unix socket of mode 0600.
+pub fn local_socket(data_dir: &std::path::Path) -> std::path::PathBuf {
+    local::path(data_dir)
+}
+
 /// Runs an agent until `shutdown` is cancelled. Containers go on running after it has ended.
 ///
 /// # Errors
-/// Where the configuration, the data folder or the engine's address cannot be used at all.
+/// Where the configuration, the data folder or the engine's address cannot be used at all, or the cluster does not let the
+/// machine in.
 pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(), AgentError> {
     std::fs::create_dir_all(&config.data_dir)
         .map_err(|source| AgentError::DataDir { path: config.data_dir.clone(), source })?;

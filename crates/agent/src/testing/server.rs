@@ -217,6 +217,7 @@ impl Node for Door {
         let welcome = Welcome {
             heartbeat_seconds: 1,
             cluster_id: "test-cluster".to_owned(),
+            ..Welcome::default()
         };
         let welcome = ServerMessage {
             message: Some(Down::Welcome(welcome)),
