@@ -32,7 +32,7 @@ pub use identity::{ADMINS, Identity};
 pub use key::KeyPairFile;
 pub use pin::{CaHash, pinned_client_config};
 pub use proof::{prove, verify_proof};
-pub use renew::{renew_at, renew_between};
+pub use renew::renew_at;
 pub use seal::{KeyFile, LockedKey, SealError, Sealer};
 pub use tls::{Tls, install_crypto};
 pub use token::{JoinRole, Token};

@@ -10,13 +10,8 @@ const RENEW_BETWEEN: std::ops::Range<f64> = 0.5..0.8;
 /// When to renew a certificate; `random` in 0..1 spreads the machines over 50 % to 80 % of its life.
 pub fn renew_at(validity: Validity, random: f64) -> Time {
     let part = RENEW_BETWEEN.start + (RENEW_BETWEEN.end - RENEW_BETWEEN.start) * random.clamp(0.0, 1.0);
-    renew_between(validity, part)
-}
-
-/// The instant at which this part (0..1) of a certificate's life has gone by.
-pub fn renew_between(validity: Validity, part: f64) -> Time {
     let life = validity.not_after.since(validity.not_before);
-    validity.not_before.plus(life.mul_f64(part.clamp(0.0, 1.0)))
+    validity.not_before.plus(life.mul_f64(part))
 }
 
 #[cfg(test)]
