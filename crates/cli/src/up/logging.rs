@@ -21,7 +21,7 @@ const OWN: [&str; 8] = [
 ///
 /// # Errors
 /// Where the level is neither a level nor a list of directives.
-pub(super) fn start(level: &str) -> anyhow::Result<()> {
+pub(crate) fn start(level: &str) -> anyhow::Result<()> {
     let filter = filter(level)?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)

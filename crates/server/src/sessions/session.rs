@@ -6,7 +6,7 @@ use futures::{StreamExt, stream::FuturesOrdered};
 use skep_api::{
     Condition, EventType, Kind, Node, ObjectKey, ObjectReference, Pod, PodStatus, convert,
     proto::{
-        Ack, AgentMessage, EventReport, PodReport, ServerMessage, Welcome, agent_message::Message as Up,
+        Ack, AgentMessage, EventReport, PodReport, ServerMessage, agent_message::Message as Up,
         server_message::Message,
     },
 };
@@ -24,9 +24,6 @@ use super::{
     registry::{Down, Place},
 };
 use crate::{authorize::check_own_node, clock::now, core::Core, failure::Failure, peers};
-
-/// Agents send something at least this often.
-const HEARTBEAT: Duration = Duration::from_secs(10);
 
 /// Names, on a node, the server that its agent talks to; written when that changes.
 pub(crate) const SERVER_ANNOTATION: &str = "skep.io/server";
@@ -61,7 +58,9 @@ pub(crate) async fn converse(
         // is cut off takes no agents.
         peers::tell_leader(&core, vec![node.metadata.name.clone()]).await?;
         let server = core.store.server_id().to_string();
-        node.metadata.annotations.insert(SERVER_ANNOTATION.to_owned(), server);
+        node.metadata
+            .annotations
+            .insert(SERVER_ANNOTATION.to_owned(), server);
     }
     register(&core, &node).await?;
     let (down, messages) = mpsc::channel(WAITING_MAX);
@@ -188,12 +187,10 @@ impl Session {
 
 /// Sends assignments and acknowledgements, at the pace at which the agent takes them.
 async fn tell(core: &Core, node: &str, down: &Down, mut acked: watch::Receiver<u64>) -> Result<(), Status> {
-    let welcome = Welcome {
-        heartbeat_seconds: u32::try_from(HEARTBEAT.as_secs()).unwrap_or(u32::MAX),
-        cluster_id: core.store.cluster_id().to_owned(),
-        ..Welcome::default()
-    };
-    send(down, Message::Welcome(welcome)).await?;
+    core.greeting.refresh(core);
+    let mut greeting = core.greeting.subscribe();
+    let welcome = greeting.borrow_and_update().clone();
+    send(down, Message::Welcome((*welcome).clone())).await?;
     let mut assignments = Assignments::new(node);
     let mut revisions = core.revisions();
     loop {
@@ -204,6 +201,10 @@ async fn tell(core: &Core, node: &str, down: &Down, mut acked: watch::Receiver<u
         tokio::select! {
             changed = revisions.changed() => {
                 changed.map_err(|_| Status::unavailable("the server is shutting down"))?;
+            }
+            Ok(()) = greeting.changed() => {
+                let welcome = greeting.borrow_and_update().clone();
+                send(down, Message::Welcome((*welcome).clone())).await?;
             }
             Ok(()) = acked.changed() => {
                 let messages = *acked.borrow_and_update();
