@@ -109,7 +109,10 @@ async fn start(
     parts.spawn(named("image collector", collected));
     parts.spawn(named("local door", local::serve(Arc::clone(&shared))));
     if let Some(membership) = membership {
-        parts.spawn(named("certificate renewal", async move { membership.keep().await }));
+        parts.spawn(named(
+            "certificate renewal",
+            async move { membership.keep().await },
+        ));
     }
     Ok(shared)
 }

@@ -4,36 +4,36 @@
 //! do what it says through the trait [`runtime::Runtime`]. What is observed is rebuilt from container labels, so an agent's restart
 //! touches nothing.
 
-mod config;
-mod error;
 mod agent;
-mod shared;
-mod lock;
-mod membership;
-mod session;
-mod link;
-mod streams;
-mod local;
-mod checkpoint;
-mod outbox;
-mod roster;
-mod manager;
-mod worker;
-mod pod;
 mod check;
-mod probe;
+mod checkpoint;
+mod clock;
+mod config;
 mod engine;
-mod objects;
+mod error;
+mod gc;
 mod images;
 mod ipam;
+mod link;
+mod local;
+mod lock;
+mod manager;
+mod membership;
 mod node;
-mod gc;
-mod clock;
+mod objects;
+mod outbox;
+mod pod;
+mod probe;
+mod roster;
+pub mod runtime;
+mod session;
+mod shared;
+pub mod spec;
+mod streams;
 #[cfg(test)]
 mod testing;
-pub mod runtime;
-pub mod spec;
 pub mod volumes;
+mod worker;
 
 pub use config::{AgentConfig, ImageGcThresholds, PressureThresholds, ServerAddress, TlsFiles, host_name};
 pub use error::AgentError;
@@ -54,9 +54,16 @@ pub fn local_socket(data_dir: &std::path::Path) -> std::path::PathBuf {
 /// Where the configuration, the data folder or the engine's address cannot be used at all, or the cluster does not let the
 /// machine in.
 pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(), AgentError> {
-    std::fs::create_dir_all(&config.data_dir)
-        .map_err(|source| AgentError::DataDir { path: config.data_dir.clone(), source })?;
-    let host = config.docker_host.clone().or_else(|| std::env::var("DOCKER_HOST").ok());
-    let runtime = host.filter(|host| !host.is_empty()).map_or_else(Docker::default, |host| Docker::new(&host));
+    std::fs::create_dir_all(&config.data_dir).map_err(|source| AgentError::DataDir {
+        path: config.data_dir.clone(),
+        source,
+    })?;
+    let host = config
+        .docker_host
+        .clone()
+        .or_else(|| std::env::var("DOCKER_HOST").ok());
+    let runtime = host
+        .filter(|host| !host.is_empty())
+        .map_or_else(Docker::default, |host| Docker::new(&host));
     agent::run(config, Arc::new(runtime), shutdown).await
 }

@@ -69,11 +69,7 @@ pub(crate) async fn log(
 }
 
 /// The runs of a container, newest first. An empty name takes the pod's only container.
-pub(crate) async fn runs(
-    shared: &Shared,
-    pod_uid: &str,
-    container: &str,
-) -> Result<Vec<Container>, Refusal> {
+pub(crate) async fn runs(shared: &Shared, pod_uid: &str, container: &str) -> Result<Vec<Container>, Refusal> {
     let mut labels = node_labels(shared.cluster(), &shared.config.node_name);
     labels.insert(label::POD_UID.to_owned(), pod_uid.to_owned());
     let all = shared.runtime.containers(&labels).await;
@@ -109,8 +105,7 @@ fn choose<'a>(runs: &'a [Container], request: &LogsRequest) -> Result<&'a Contai
     wanted.ok_or_else(|| {
         let (container, pod) = (&request.container, &request.pod);
         if request.previous && !runs.is_empty() {
-            let message =
-                format!("previous terminated container {container:?} in pod {pod:?} not found");
+            let message = format!("previous terminated container {container:?} in pod {pod:?} not found");
             return Refusal::new("NotFound", message);
         }
         let message =

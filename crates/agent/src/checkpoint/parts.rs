@@ -39,7 +39,9 @@ fn parse_key(key: &[u8]) -> Option<(&str, u16)> {
 pub(super) fn split(cipher: &Cipher, name: &str, document: &[u8]) -> Option<Vec<Vec<u8>>> {
     let writing: u64 = rand::random();
     let count = document.len().div_ceil(CHUNK_BYTES_MAX).max(1);
-    let count = u16::try_from(count).ok().filter(|count| usize::from(*count) < PARTS_MAX)?;
+    let count = u16::try_from(count)
+        .ok()
+        .filter(|count| usize::from(*count) < PARTS_MAX)?;
     let mut chunks = document.chunks(CHUNK_BYTES_MAX);
     let value = |index: u16| {
         let mut part = writing.to_le_bytes().to_vec();
@@ -203,7 +205,11 @@ mod tests {
         let cipher = Cipher::new(&[7; 32]);
         let values = split(&cipher, "Secret/a", b"for a").unwrap();
         assert!(join(&cipher, "Secret/b", &values).documents.is_empty());
-        assert!(join(&Cipher::new(&[8; 32]), "Secret/a", &values).documents.is_empty());
+        assert!(
+            join(&Cipher::new(&[8; 32]), "Secret/a", &values)
+                .documents
+                .is_empty()
+        );
         assert!(!values[0].windows(5).any(|bytes| bytes == b"for a"));
     }
 }

@@ -91,9 +91,10 @@ pub(super) fn document(object: &Object) -> Option<(String, Vec<u8>)> {
             node.metadata.resource_version = Default::default();
             Some(("Node".to_owned(), encode(&Object::Node(node))))
         }
-        Object::ConfigMap(_) | Object::Secret(_) => {
-            Some((named(object.kind().as_str(), &meta.namespace, &meta.name), encode(object)))
-        }
+        Object::ConfigMap(_) | Object::Secret(_) => Some((
+            named(object.kind().as_str(), &meta.namespace, &meta.name),
+            encode(object),
+        )),
         _ => None,
     }
 }

@@ -74,7 +74,10 @@ impl Store {
             .iter()
             .map(|(name, (bytes, parts))| (name.clone(), Known::of(bytes, *parts)))
             .collect();
-        let documents = joined.documents.into_iter().map(|(name, (bytes, _))| (name, bytes));
+        let documents = joined
+            .documents
+            .into_iter()
+            .map(|(name, (bytes, _))| (name, bytes));
         Ok(Opened {
             damage: joined.damage,
             documents: documents.collect(),

@@ -51,7 +51,10 @@ impl Local for Door {
             cluster_id: shared.cluster().to_owned(),
             server,
             cut_off_since_millis: since,
-            pods: pods.iter().map(|pod| convert::to_struct(&self.pod(pod))).collect(),
+            pods: pods
+                .iter()
+                .map(|pod| convert::to_struct(&self.pod(pod)))
+                .collect(),
             from_checkpoint: shared.roster.is_from_checkpoint(),
         }))
     }

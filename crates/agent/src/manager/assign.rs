@@ -22,7 +22,9 @@ impl Manager {
                     .map(|assigned| assigned.pod.metadata.namespace.clone()),
             );
         } else {
-            objects.iter().for_each(|object| self.shared.checkpoint.put(object));
+            objects
+                .iter()
+                .for_each(|object| self.shared.checkpoint.put(object));
         }
         let pods = self.take_objects(objects, &mut changed_namespaces);
         for removal in news.removals {

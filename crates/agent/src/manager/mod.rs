@@ -17,9 +17,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use crate::{
-    checkpoint::Saved, engine::EngineNews, runtime::Container, shared::Shared, worker::Inbox,
-};
+use crate::{checkpoint::Saved, engine::EngineNews, runtime::Container, shared::Shared, worker::Inbox};
 
 /// Turns assignments and the engine's news into tasks of pods.
 pub(crate) struct Manager {

@@ -11,7 +11,10 @@ impl Manager {
         let Some(owner) = saved.owner else { return };
         let ours = &self.shared.config.node_name;
         if owner.node_name != *ours {
-            tracing::warn!(theirs = owner.node_name, "the checkpoint is another node's: it is not followed");
+            tracing::warn!(
+                theirs = owner.node_name,
+                "the checkpoint is another node's: it is not followed"
+            );
             return;
         }
         if let Err(ours) = self.shared.join_cluster(&owner.cluster_id) {

@@ -80,7 +80,9 @@ impl Servers {
         list.take(union(servers, &self.named));
         match keep(&self.file, servers) {
             Ok(()) => list.kept = servers.to_vec(),
-            Err(error) => tracing::warn!(%error, "cannot keep the list of servers in {}", self.file.display()),
+            Err(error) => {
+                tracing::warn!(%error, "cannot keep the list of servers in {}", self.file.display())
+            }
         }
     }
 

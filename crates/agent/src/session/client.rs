@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use prost_types::Struct;
 use rand::RngExt;
 use skep_api::proto::{
-    AgentMessage, Assignments, Heartbeat, Hello, ServerMessage, Welcome,
-    agent_message::Message as Up, server_message::Message as Down,
+    AgentMessage, Assignments, Heartbeat, Hello, ServerMessage, Welcome, agent_message::Message as Up,
+    server_message::Message as Down,
 };
 use tokio::{
     sync::{mpsc, watch},
@@ -102,7 +102,11 @@ impl Session {
             if failures % self.dialer.targets().max(1) == 0 {
                 wait = (wait * 2).min(BACKOFF_MAX);
             }
-            let pause = if failures < self.dialer.targets() { BACKOFF_MIN } else { wait };
+            let pause = if failures < self.dialer.targets() {
+                BACKOFF_MIN
+            } else {
+                wait
+            };
             let jitter: f64 = rand::rng().random_range(0.5..1.0);
             tokio::time::sleep(pause.mul_f64(jitter)).await;
         }

@@ -80,7 +80,9 @@ impl Dialer {
             (ServerAddress::Unix(path), _) => (Way::Unix(endpoint("http://localhost")?, path.clone()), ""),
             (ServerAddress::Uri { uri, token }, _) => (Way::Uri(endpoint(uri)?), token.as_str()),
             (ServerAddress::Tls { .. }, None) => {
-                return Err(AgentError::Config("the node's certificate was not looked at".to_owned()));
+                return Err(AgentError::Config(
+                    "the node's certificate was not looked at".to_owned(),
+                ));
             }
         };
         Ok(Self {
