@@ -21,8 +21,8 @@ use crate::{
     probe::Prober,
     runtime::Runtime,
     session::Session,
-    shared::{Machine, Shared},
-    spec::Dns,
+    shared::{Bridge, Machine, Shared},
+    spec::{Dns, node_labels},
 };
 
 /// How long the engine may take for its first answer.
@@ -30,6 +30,9 @@ const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// How long the parts may take to end; containers do not depend on it.
 const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// How long clearing up may take at the end.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Runs an agent on an engine until `shutdown` is cancelled.
 pub(crate) async fn run(
@@ -70,7 +73,10 @@ pub(crate) async fn run(
         tracing::warn!("the agent's parts take long to end");
     }
     match ended {
-        Ok(()) => Ok(()),
+        Ok(()) => {
+            remove_unused_bridge(&shared).await;
+            Ok(())
+        }
         Err(Ok(part)) => Err(AgentError::PartEnded(part)),
         Err(Err(error)) => std::panic::resume_unwind(error.into_panic()),
     }
@@ -144,6 +150,23 @@ async fn follow(
 ) {
     shared.cluster_known().await;
     engine::follow(shared, news, state).await;
+}
+
+/// Leaves nothing behind in the engine where no pod is left. With pods, their bridge stays for them.
+async fn remove_unused_bridge(shared: &Shared) {
+    if shared.bridge() != Bridge::Ready {
+        return;
+    }
+    let labels = node_labels(shared.cluster(), &shared.config.node_name);
+    let remove = async {
+        match shared.runtime.containers(&labels).await {
+            Ok(containers) if containers.is_empty() => shared.runtime.remove_network(&shared.network()).await,
+            other => other.map(drop),
+        }
+    };
+    if let Ok(Err(error)) = tokio::time::timeout(LAST_WORDS, remove).await {
+        tracing::warn!(%error, "cannot remove the pods' bridge, which no pod uses");
+    }
 }
 
 /// Whether the engine is there, before anything else is known.

@@ -10,7 +10,7 @@ use std::{
 };
 
 use skep_api::{Pod, ResourceList, proto::EventReport};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::{
     AgentConfig,
@@ -54,6 +54,8 @@ pub(crate) struct Shared {
     /// Counts what may change the engine's list of images.
     pub(crate) image_changes: AtomicU64,
     pub(crate) machine: Machine,
+    /// Told when the bridge comes or goes.
+    pub(crate) bridge_changed: Notify,
     net: Mutex<Net>,
 }
 
@@ -73,8 +75,19 @@ pub(crate) struct Machine {
 #[derive(Debug)]
 struct Net {
     block: Option<(String, Ipam)>,
-    /// Why the bridge is not there.
-    problem: Option<String>,
+    bridge: Bridge,
+}
+
+/// The bridge that pods live on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Bridge {
+    /// Nobody has tried to set it up yet.
+    #[default]
+    Untried,
+    /// It is as wanted.
+    Ready,
+    /// It is not there, and why.
+    Failed(String),
 }
 
 impl Shared {
@@ -97,9 +110,10 @@ impl Shared {
             cluster_known: watch::channel(false).0,
             oom_score_refused: AtomicBool::new(false),
             image_changes: AtomicU64::new(0),
+            bridge_changed: Notify::new(),
             net: Mutex::new(Net {
                 block: None,
-                problem: Some("it is not set up yet".to_owned()),
+                bridge: Bridge::Untried,
             }),
             config,
             runtime,
@@ -206,14 +220,18 @@ impl Shared {
             .map(|(cidr, ipam)| (cidr.clone(), ipam.gateway()))
     }
 
-    /// The bridge is as wanted, or why not.
-    pub(crate) fn set_network(&self, problem: Option<String>) {
-        self.net().problem = problem;
+    /// Whether the bridge is as wanted; true where that is news.
+    pub(crate) fn set_bridge(&self, bridge: &Bridge) -> bool {
+        let is_news = std::mem::replace(&mut self.net().bridge, bridge.clone()) != *bridge;
+        if is_news {
+            self.bridge_changed.notify_one();
+        }
+        is_news
     }
 
-    /// True once pods can have addresses.
-    pub(crate) fn is_network_ready(&self) -> bool {
-        self.net().problem.is_none()
+    /// Whether the bridge is as wanted: pods can have addresses once it is.
+    pub(crate) fn bridge(&self) -> Bridge {
+        self.net().bridge.clone()
     }
 
     /// The address that a pod has from before.
@@ -226,11 +244,12 @@ impl Shared {
     /// # Errors
     /// In words, where there is none.
     pub(crate) fn take_address(&self, uid: &str, wanted: Option<Ipv4Addr>) -> Result<Ipv4Addr, String> {
-        let Net { block, problem } = &mut *self.net();
-        match (block, problem) {
+        let Net { block, bridge } = &mut *self.net();
+        match (block, bridge) {
             (None, _) => Err("the node has no podCIDR yet".to_owned()),
-            (_, Some(problem)) => Err(format!("the node has no bridge for pods: {problem}")),
-            (Some((_, ipam)), None) => ipam.take(uid, wanted).map_err(|error| error.to_string()),
+            (_, Bridge::Untried) => Err("the node has no bridge for pods yet".to_owned()),
+            (_, Bridge::Failed(why)) => Err(format!("the node has no bridge for pods: {why}")),
+            (Some((_, ipam)), Bridge::Ready) => ipam.take(uid, wanted).map_err(|error| error.to_string()),
         }
     }
 

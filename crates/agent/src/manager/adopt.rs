@@ -8,7 +8,7 @@ use std::{
 
 use skep_api::{Pod, Time};
 
-use super::{Manager, NetworkState, Word};
+use super::{Manager, NetworkState, Word, network::Retry};
 use crate::{
     engine::EngineNews,
     pod::Desired,
@@ -44,6 +44,7 @@ impl Manager {
         if away && self.network == NetworkState::Ready {
             self.network = NetworkState::Wanted;
         }
+        self.network_retry = Retry::now();
         self.engine_away = away;
         for inbox in self.workers.values() {
             inbox.engine(away);

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use prost_types::Struct;
 use skep_api::{Object, ObjectKey, Pod, convert, proto::Assignments};
 
-use super::{Assigned, Manager, NetworkState, Word};
+use super::{Assigned, Manager, Word};
 use crate::{pod::Desired, spec::container_hash};
 
 impl Manager {
@@ -36,7 +36,7 @@ impl Manager {
                 self.remove(&removal.uid, &key);
             }
         }
-        if self.network == NetworkState::Wanted && !self.engine_away {
+        if self.wants_network() && self.network_retry.is_due() {
             self.set_up_network().await;
         }
         let before = self.word;

@@ -8,7 +8,6 @@ mod restore;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
 };
 
 use skep_api::{Pod, proto::Assignments};
@@ -17,6 +16,7 @@ use tokio::{
     task::JoinSet,
 };
 
+use self::network::Retry;
 use crate::{checkpoint::Saved, engine::EngineNews, runtime::Container, shared::Shared, worker::Inbox};
 
 /// Turns assignments and the engine's news into tasks of pods.
@@ -35,6 +35,7 @@ pub(crate) struct Manager {
     /// Images of assigned pods, which are never removed.
     images_in_use: watch::Sender<BTreeSet<String>>,
     network: NetworkState,
+    network_retry: Retry,
 }
 
 struct Assigned {
@@ -79,6 +80,7 @@ impl Manager {
             engine_away: false,
             images_in_use,
             network: NetworkState::Unknown,
+            network_retry: Retry::now(),
         }
     }
 
@@ -88,12 +90,11 @@ impl Manager {
         mut assignments: mpsc::Receiver<Assignments>,
         mut engine: mpsc::Receiver<EngineNews>,
     ) {
-        let mut network_again = tokio::time::interval(Duration::from_secs(1));
-        network_again.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let patience = tokio::time::sleep(self.shared.config.offline_after);
         tokio::pin!(patience);
         loop {
-            let wants_network = self.network == NetworkState::Wanted && !self.engine_away;
+            let wants_network = self.wants_network();
+            let network_again = self.network_retry.at;
             tokio::select! {
                 news = assignments.recv() => match news {
                     Some(news) => self.assign(news).await,
@@ -104,7 +105,7 @@ impl Manager {
                     None => return,
                 },
                 Some(done) = self.tasks.join_next() => self.finish(done),
-                _ = network_again.tick(), if wants_network => self.set_up_network().await,
+                () = tokio::time::sleep_until(network_again), if wants_network => self.set_up_network().await,
                 () = &mut patience, if self.saved.is_some() => self.restore().await,
             }
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Manager, NetworkState, Word};
+use super::{Manager, Word};
 
 impl Manager {
     /// No server has said in time what is to run: the checkpoint's word is taken for it.
@@ -26,7 +26,7 @@ impl Manager {
             pods = pods.len(),
             "no server in reach: the pods of the checkpoint run"
         );
-        if self.network == NetworkState::Wanted && !self.engine_away {
+        if self.wants_network() && self.network_retry.is_due() {
             self.set_up_network().await;
         }
         let before = std::mem::replace(&mut self.word, Word::Checkpoints);

@@ -8,7 +8,7 @@ use super::{
     Disk,
     gauges::{self, Memory, Pids},
 };
-use crate::{PressureThresholds, engine::EngineState};
+use crate::{PressureThresholds, engine::EngineState, shared::Bridge};
 
 /// An engine that is away for less than this is not worth a word.
 pub(super) const ENGINE_PATIENCE: Duration = Duration::from_secs(3);
@@ -36,6 +36,7 @@ impl Measured {
 pub(super) fn conditions(
     measured: &Measured,
     engine: &EngineState,
+    bridge: &Bridge,
     thresholds: &PressureThresholds,
     now: Time,
 ) -> Vec<NodeCondition> {
@@ -45,16 +46,37 @@ pub(super) fn conditions(
     let low_disk = disk.total_bytes > 0 && 100 - disk.used_percent() < thresholds.disk_available_percent;
     let free_pids = pids.max.saturating_sub(pids.used) * 100;
     let low_pids = pids.max > 0 && free_pids < pids.max * u64::from(thresholds.pid_available_percent);
-    let (ready, reason, message) = readiness(engine, now);
-    vec![
+    let (ready, reason, message) = readiness(engine, bridge, now);
+    let mut all = network(bridge).into_iter().collect::<Vec<_>>();
+    all.extend([
         pressure(MemoryPressure, low_memory, "Memory", "memory available"),
         pressure(DiskPressure, low_disk, "Disk", "disk space"),
         pressure(PIDPressure, low_pids, "PID", "PIDs available"),
         condition(Ready, ready, reason, message),
-    ]
+    ]);
+    all
 }
 
-fn readiness(engine: &EngineState, now: Time) -> (bool, &'static str, String) {
+/// Nothing is said before the bridge was tried.
+fn network(bridge: &Bridge) -> Option<NodeCondition> {
+    let (unavailable, reason, message) = match bridge {
+        Bridge::Untried => return None,
+        Bridge::Ready => (
+            false,
+            "BridgeReady",
+            "agent has set up the pods' bridge".to_owned(),
+        ),
+        Bridge::Failed(why) => (true, "BridgeFailed", why.clone()),
+    };
+    Some(condition(
+        NodeConditionType::NetworkUnavailable,
+        unavailable,
+        reason,
+        message,
+    ))
+}
+
+fn readiness(engine: &EngineState, bridge: &Bridge, now: Time) -> (bool, &'static str, String) {
     match (&engine.away, &engine.info) {
         (Some((since, why)), known) if known.is_none() || now.since(*since) >= ENGINE_PATIENCE => (
             false,
@@ -66,11 +88,18 @@ fn readiness(engine: &EngineState, now: Time) -> (bool, &'static str, String) {
             "EngineUnavailable",
             "the container engine has not answered yet".to_owned(),
         ),
-        _ => (
-            true,
-            "AgentReady",
-            "skep agent is posting ready status".to_owned(),
-        ),
+        _ => match bridge {
+            Bridge::Failed(why) => (
+                false,
+                "NetworkNotReady",
+                format!("the pods' bridge cannot be set up: {why}"),
+            ),
+            Bridge::Untried | Bridge::Ready => (
+                true,
+                "AgentReady",
+                "skep agent is posting ready status".to_owned(),
+            ),
+        },
     }
 }
 
@@ -110,10 +139,11 @@ mod tests {
     use super::*;
     use crate::runtime::EngineInfo;
 
-    fn check(measured: Measured, engine: &EngineState, expected: &Expect) {
+    fn check(measured: Measured, engine: &EngineState, bridge: &Bridge, expected: &Expect) {
         let conditions = conditions(
             &measured,
             engine,
+            bridge,
             &PressureThresholds::default(),
             Time::from_secs(100),
         );
@@ -152,6 +182,7 @@ mod tests {
         check(
             measured(1000, 50, 10),
             &up(),
+            &Bridge::Untried,
             &expect![[r#"
                 MemoryPressure=False AgentHasSufficientMemory
                 DiskPressure=False AgentHasNoDiskPressure
@@ -166,7 +197,9 @@ mod tests {
         check(
             measured(99, 9, 951),
             &up(),
+            &Bridge::Ready,
             &expect![[r#"
+                NetworkUnavailable=False BridgeReady
                 MemoryPressure=True AgentHasInsufficientMemory
                 DiskPressure=True AgentHasDiskPressure
                 PIDPressure=True AgentHasInsufficientPID
@@ -181,9 +214,25 @@ mod tests {
             away: Some((Time::from_secs(secs), "refused".to_owned())),
             ..up()
         };
-        let ready = |engine: &EngineState| readiness(engine, Time::from_secs(100)).0;
+        let ready = |engine: &EngineState| readiness(engine, &Bridge::Ready, Time::from_secs(100)).0;
         assert!(ready(&away(98)));
         assert!(!ready(&away(97)));
         assert!(!ready(&EngineState::default()), "an engine that never answered");
+    }
+
+    #[test]
+    fn a_machine_whose_pods_cannot_have_a_bridge_is_not_ready() {
+        check(
+            measured(1000, 50, 10),
+            &up(),
+            &Bridge::Failed("taken".to_owned()),
+            &expect![[r#"
+                NetworkUnavailable=True BridgeFailed
+                MemoryPressure=False AgentHasSufficientMemory
+                DiskPressure=False AgentHasNoDiskPressure
+                PIDPressure=False AgentHasSufficientPID
+                Ready=False NetworkNotReady
+            "#]],
+        );
     }
 }

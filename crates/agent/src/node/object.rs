@@ -9,7 +9,7 @@ use super::{
     MachineFacts, allocatable,
     conditions::{Measured, conditions},
 };
-use crate::{AgentConfig, clock, engine::EngineState, runtime::ImageInfo};
+use crate::{AgentConfig, clock, engine::EngineState, runtime::ImageInfo, shared::Bridge};
 
 /// Images that are told of, largest first, as in Kubernetes.
 const IMAGES_MAX: usize = 50;
@@ -19,6 +19,7 @@ pub(super) struct NodeView<'a> {
     pub(super) config: &'a AgentConfig,
     pub(super) facts: &'a MachineFacts,
     pub(super) engine: &'a EngineState,
+    pub(super) bridge: &'a Bridge,
     pub(super) measured: Measured,
     pub(super) images: &'a [ImageInfo],
     pub(super) before: &'a [NodeCondition],
@@ -31,6 +32,7 @@ pub(crate) fn hello(config: &AgentConfig, facts: &MachineFacts, engine: &EngineS
         config,
         facts,
         engine,
+        bridge: &Bridge::Untried,
         measured,
         images: &[],
         before: &[],
@@ -50,7 +52,7 @@ pub(super) fn node(view: &NodeView<'_>, now: Time) -> Node {
     node.metadata.name.clone_from(&config.node_name);
     node.metadata.labels.clone_from(&config.labels);
     for (key, value) in [
-        ("kubernetes.io/hostname", &facts.host_name),
+        ("kubernetes.io/hostname", &config.node_name),
         ("kubernetes.io/os", &facts.info.operating_system),
         ("kubernetes.io/arch", &facts.info.architecture),
     ] {
@@ -76,7 +78,13 @@ pub(super) fn node(view: &NodeView<'_>, now: Time) -> Node {
 }
 
 fn dated(view: &NodeView<'_>, now: Time) -> Vec<NodeCondition> {
-    let mut found = conditions(&view.measured, view.engine, &view.config.pressure, now);
+    let mut found = conditions(
+        &view.measured,
+        view.engine,
+        view.bridge,
+        &view.config.pressure,
+        now,
+    );
     for condition in &mut found {
         let before = view
             .before

@@ -42,7 +42,7 @@ pub(crate) async fn report(
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     engine.mark_unchanged();
     let mut reporter = Reporter {
-        shared,
+        shared: Arc::clone(&shared),
         facts,
         engine: engine.clone(),
         hello,
@@ -55,6 +55,7 @@ pub(crate) async fn report(
         let away = engine.borrow().away.is_some();
         tokio::select! {
             _ = tick.tick() => {}
+            () = shared.bridge_changed.notified() => {}
             changed = engine.changed() => if changed.is_err() { return },
             // Once more when patience with the engine is over.
             () = tokio::time::sleep(ENGINE_PATIENCE), if away => {}
@@ -73,6 +74,7 @@ impl Reporter {
             .as_ref()
             .map_or(&self.shared.config.data_dir, |info| &info.root);
         let measured = Measured::take(root);
+        let bridge = self.shared.bridge();
         let before: &[NodeCondition] = self
             .told
             .as_ref()
@@ -81,6 +83,7 @@ impl Reporter {
             config: &self.shared.config,
             facts: &self.facts,
             engine: &engine,
+            bridge: &bridge,
             measured,
             images: &self.images,
             before,

@@ -15,8 +15,8 @@ pub enum RuntimeError {
     /// The address is held by another container, which may still be ending; worth a retry.
     #[error("{0}")]
     AddressInUse(String),
-    /// The engine may not give a process this OOM score, for lack of CAP_SYS_RESOURCE. [`super::create_and_start`] goes
-    /// on with a score of 0.
+    /// The engine may not give a process this OOM score, for lack of CAP_SYS_RESOURCE; worth another try
+    /// with a score of 0.
     #[error("{0}")]
     OomScore(String),
     /// The engine refused or failed.

@@ -5,7 +5,6 @@ mod container_spec;
 mod docker;
 mod engine;
 mod error;
-mod start;
 mod stream;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -18,7 +17,6 @@ pub use container_spec::{ContainerSpec, Mount, NetworkMode, PortMapping};
 pub use docker::{Docker, HOLDER_COMMAND, HOLDER_IMAGE};
 pub use engine::{Credentials, EngineInfo, ImageInfo, Network};
 pub use error::RuntimeError;
-pub use start::{Started, create_and_start};
 pub use stream::{Exec, ExecInput, ExecSpec, LogOptions, Output};
 
 /// The engine's id of a container.
@@ -32,6 +30,9 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Makes the bridge that pods live on, or checks that it is as wanted.
     async fn ensure_network(&self, network: &Network) -> Result<(), RuntimeError>;
+
+    /// Removes a bridge that no container is on; one that is gone is fine.
+    async fn remove_network(&self, name: &str) -> Result<(), RuntimeError>;
 
     /// Fetches an image.
     async fn pull(&self, image: &str, credentials: Option<&Credentials>) -> Result<(), RuntimeError>;

@@ -463,3 +463,49 @@ async fn containers_of_other_clusters_and_nodes_are_not_touched() {
     assert_eq!(runtime.running(), ["skep_main_web_default_uidweb_0", "theirs"]);
     agent.stop().await;
 }
+
+#[tokio::test]
+async fn a_bridge_that_cannot_be_had_shows_on_the_node_with_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let runtime = Arc::new(FakeRuntime::new(&["web:v1"]));
+    runtime.refuse_networks("the network other has 10.9.0.0/16");
+    let server = FakeServer::listen(&socket(&dir));
+    let agent = Agent::start(&dir, &runtime);
+    server.until("a session stands", |told| told.sessions == 1).await;
+    server.snapshot(&[node(), pod("web").into()]).await;
+    let told = server
+        .until("the node is not ready", |told| {
+            condition(told.node.as_ref(), NodeConditionType::NetworkUnavailable)
+                .is_some_and(|(status, _)| status == ConditionStatus::True)
+        })
+        .await;
+    let (ready, why) = condition(told.node.as_ref(), NodeConditionType::Ready).unwrap();
+    assert_eq!(ready, ConditionStatus::False);
+    assert!(why.contains("the network other has 10.9.0.0/16"), "{why}");
+    assert!(runtime.all().is_empty());
+    agent.stop().await;
+}
+
+fn condition(node: Option<&skep_api::Node>, wanted: NodeConditionType) -> Option<(ConditionStatus, String)> {
+    let mut all = node?.status.conditions.iter();
+    let found = all.find(|condition| condition.r#type == wanted)?;
+    Some((found.status, found.message.clone()))
+}
+
+#[tokio::test]
+async fn an_end_leaves_the_bridge_to_pods_and_nothing_where_there_are_none() {
+    let scene = scene(&[pod("web").into()]).await;
+    scene.server.status(&uid("web"), "it runs", is_ready).await;
+    scene.agent.stop().await;
+    assert_eq!(scene.runtime.networks(), 1, "the pod's network stays");
+
+    let agent = Agent::start(&scene.dir, &scene.runtime);
+    scene
+        .server
+        .until("a second session stands", |told| told.sessions == 2)
+        .await;
+    scene.server.snapshot(&[node()]).await;
+    until("the orphan is gone", || scene.runtime.all().is_empty()).await;
+    agent.stop().await;
+    assert_eq!(scene.runtime.networks(), 0);
+}

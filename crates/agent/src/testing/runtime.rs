@@ -32,6 +32,7 @@ struct State {
     containers: BTreeMap<String, Container>,
     images: BTreeSet<String>,
     networks: BTreeMap<String, String>,
+    no_networks: Option<String>,
     next_id: u32,
     creates: u32,
     inspects: u32,
@@ -58,6 +59,16 @@ impl FakeRuntime {
         if away {
             let _ = self.events.send(None);
         }
+    }
+
+    /// Networks cannot be made, in these words.
+    pub(crate) fn refuse_networks(&self, words: &str) {
+        self.lock().no_networks = Some(words.to_owned());
+    }
+
+    /// Networks that are there.
+    pub(crate) fn networks(&self) -> usize {
+        self.lock().networks.len()
     }
 
     /// Pulls succeed from now on, after a moment.
@@ -168,9 +179,16 @@ impl Runtime for FakeRuntime {
     }
 
     async fn ensure_network(&self, network: &Network) -> Result<(), RuntimeError> {
-        self.there()?
-            .networks
-            .insert(network.name.clone(), network.cidr.clone());
+        let mut state = self.there()?;
+        if let Some(words) = &state.no_networks {
+            return Err(RuntimeError::Engine(words.clone()));
+        }
+        state.networks.insert(network.name.clone(), network.cidr.clone());
+        Ok(())
+    }
+
+    async fn remove_network(&self, name: &str) -> Result<(), RuntimeError> {
+        self.there()?.networks.remove(name);
         Ok(())
     }
 

@@ -14,7 +14,7 @@ use crate::{
     clock,
     pod::{self, Action, Address, Desired, Failure, Observed, VolumeState, Work},
     runtime::{Container, ContainerId},
-    shared::Shared,
+    shared::{Bridge, Shared},
     spec::ContainerLabels,
 };
 
@@ -177,7 +177,7 @@ impl Worker {
                     .get(&Work::Address)
                     .map_or(0, |failure| failure.count)
                     + 1;
-                if count == 1 && self.shared.is_network_ready() {
+                if count == 1 && self.shared.bridge() == Bridge::Ready {
                     let note = pod::Note {
                         warning: true,
                         reason: "FailedCreatePodSandBox",

@@ -13,7 +13,6 @@ use futures::StreamExt;
 use rand::RngExt;
 use skep_agent::runtime::{
     Container, ContainerSpec, Docker, ExecSpec, LogOptions, Network, NetworkMode, Output, RunState, Runtime,
-    create_and_start,
 };
 
 const LABEL: &str = "skep.io/agent-test";
@@ -73,10 +72,14 @@ impl Engine {
     }
 
     pub(crate) async fn run(&self, spec: &ContainerSpec) -> String {
-        create_and_start(&self.docker, spec)
-            .await
-            .expect("the container starts")
-            .id
+        // An engine without CAP_SYS_RESOURCE refuses negative scores.
+        let spec = ContainerSpec {
+            oom_score_adj: spec.oom_score_adj.max(0),
+            ..spec.clone()
+        };
+        let id = self.docker.create(&spec).await.expect("the container is made");
+        self.docker.start(&id).await.expect("the container starts");
+        id
     }
 
     /// Runs a script to its end and answers with what it wrote.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use skep_agent::runtime::{ContainerSpec, RunState, Runtime, RuntimeError, create_and_start};
+use skep_agent::runtime::{ContainerSpec, RunState, Runtime, RuntimeError};
 
 use crate::engine::{Engine, until};
 
@@ -184,18 +184,18 @@ async fn containers_are_found_by_their_labels_alone() {
 }
 
 #[tokio::test]
-async fn a_score_that_the_engine_may_not_give_is_left_at_0() {
+async fn a_score_that_the_engine_may_not_give_is_refused_as_such() {
     let engine = Engine::new().await;
     let spec = ContainerSpec {
         oom_score_adj: -500,
         ..engine.script("cat /proc/self/oom_score_adj")
     };
-    let started = create_and_start(&engine.docker, &spec).await.expect("it starts");
-    engine.ended(&started.id).await;
-    let expected = if started.oom_score_refused {
-        "0\n"
-    } else {
-        "-500\n"
-    };
-    assert_eq!(engine.log(&started.id).await, expected);
+    let id = engine.docker.create(&spec).await.expect("it is made");
+    match engine.docker.start(&id).await {
+        Ok(()) => {
+            engine.ended(&id).await;
+            assert_eq!(engine.log(&id).await, "-500\n");
+        }
+        Err(error) => assert!(matches!(error, RuntimeError::OomScore(_)), "{error}"),
+    }
 }

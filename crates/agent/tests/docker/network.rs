@@ -107,6 +107,39 @@ async fn a_network_of_other_addresses_is_made_anew_unless_containers_are_on_it()
 }
 
 #[tokio::test]
+async fn a_network_that_holds_the_addresses_is_named_with_the_remedy() {
+    let (engine, other) = (Engine::new().await, Engine::new().await);
+    let holder = other.network().await;
+    let wanted = Network {
+        name: format!("{}-late", holder.name),
+        labels: engine.labels(),
+        ..holder.clone()
+    };
+    let error = engine
+        .docker
+        .ensure_network(&wanted)
+        .await
+        .expect_err("the addresses are taken")
+        .to_string();
+    let remedy = format!(
+        "the network {} has {}, and this node's pods are to have {}; remove it (docker network rm {})",
+        holder.name, holder.cidr, holder.cidr, holder.name
+    );
+    assert!(error.contains(&remedy), "{error}");
+    other.docker.remove_network(&holder.name).await.expect("it goes");
+    other
+        .docker
+        .remove_network(&holder.name)
+        .await
+        .expect("it is gone");
+    engine
+        .docker
+        .ensure_network(&wanted)
+        .await
+        .expect("the addresses are free");
+}
+
+#[tokio::test]
 async fn containers_on_the_bridge_reach_each_other() {
     let engine = Engine::new().await;
     let network = engine.network().await;

@@ -81,6 +81,10 @@ impl Runtime for Docker {
         network::ensure(self.client().await?, network).await
     }
 
+    async fn remove_network(&self, name: &str) -> Result<(), RuntimeError> {
+        network::remove(self.client().await?, name).await
+    }
+
     async fn pull(&self, image: &str, credentials: Option<&Credentials>) -> Result<(), RuntimeError> {
         images::pull(self.client().await?, image, credentials).await
     }

@@ -1,11 +1,11 @@
 //! The bridge that pods live on.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, net::Ipv4Addr};
 
 use bollard::{
     Docker as Client,
     models::{Ipam, IpamConfig, NetworkCreateRequest, NetworkInspect},
-    query_parameters::InspectNetworkOptions,
+    query_parameters::{InspectNetworkOptions, ListNetworksOptions},
 };
 use sha2::{Digest, Sha256};
 
@@ -22,18 +22,70 @@ pub(super) async fn ensure(client: &Client, wanted: &Network) -> Result<(), Runt
         .await
     {
         Ok(found) if is_as_wanted(&found, wanted) => return Ok(()),
-        Ok(found) => remove(client, &found, wanted).await?,
+        Ok(found) => replace(client, &found, wanted).await?,
         Err(failure) if error::is_not_found(&failure) => {}
         Err(failure) => return Err(error::from(failure)),
     }
     match client.create_network(request(wanted)).await {
         Ok(_) => Ok(()),
         Err(failure) if error::status(&failure) == Some(409) => Ok(()),
-        Err(failure) => Err(error::from(failure)),
+        Err(failure) => Err(explain(client, wanted, error::from(failure)).await),
     }
 }
 
-async fn remove(client: &Client, found: &NetworkInspect, wanted: &Network) -> Result<(), RuntimeError> {
+/// Removes it unless containers are on it.
+pub(super) async fn remove(client: &Client, name: &str) -> Result<(), RuntimeError> {
+    match client.remove_network(name).await {
+        Err(failure) if !error::is_not_found(&failure) => Err(error::from(failure)),
+        _ => Ok(()),
+    }
+}
+
+/// Names the network that holds the addresses, which the engine does not.
+async fn explain(client: &Client, wanted: &Network, failure: RuntimeError) -> RuntimeError {
+    let RuntimeError::Engine(words) = failure else {
+        return failure;
+    };
+    let all = client.list_networks(None::<ListNetworksOptions>).await;
+    let all = all.unwrap_or_default();
+    let holder = all.iter().find_map(|network| {
+        let configs = network.ipam.iter().flat_map(|ipam| ipam.config.iter().flatten());
+        let mut subnets = configs.filter_map(|config| config.subnet.as_deref());
+        let overlap = subnets.find(|subnet| overlap(subnet, &wanted.cidr))?;
+        Some((network.name.as_deref()?, overlap))
+    });
+    RuntimeError::Engine(match holder {
+        Some((name, subnet)) => format!(
+            "{words}: the network {name} has {subnet}, and this node's pods are to have {cidr}; remove it (docker network \
+             rm {name}), or delete the node and start it again with another --pod-cidr",
+            cidr = wanted.cidr
+        ),
+        None => format!(
+            "{words}: this node's pods are to have {}, which something on this machine uses; give it up, or delete the \
+             node and start it again with another --pod-cidr",
+            wanted.cidr
+        ),
+    })
+}
+
+/// Whether two IPv4 blocks have addresses in common.
+fn overlap(one: &str, other: &str) -> bool {
+    let (Some(one), Some(other)) = (block(one), block(other)) else {
+        return false;
+    };
+    one.0 <= other.1 && other.0 <= one.1
+}
+
+/// First and last address.
+fn block(cidr: &str) -> Option<(u32, u32)> {
+    let (address, prefix) = cidr.split_once('/')?;
+    let prefix = prefix.parse::<u32>().ok().filter(|prefix| *prefix <= 32)?;
+    let hosts = u32::MAX.checked_shr(prefix).unwrap_or(0);
+    let address = u32::from(address.parse::<Ipv4Addr>().ok()?);
+    Some((address & !hosts, address | hosts))
+}
+
+async fn replace(client: &Client, found: &NetworkInspect, wanted: &Network) -> Result<(), RuntimeError> {
     let mut users: Vec<&str> = found
         .containers
         .iter()
@@ -115,4 +167,18 @@ fn interface_name(network: &str) -> String {
     let digest = Sha256::digest(network.as_bytes());
     let digits: String = digest.iter().take(5).map(|byte| format!("{byte:02x}")).collect();
     format!("skep-{digits}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_overlap_where_one_holds_the_other() {
+        assert!(overlap("10.78.0.0/16", "10.78.4.0/24"));
+        assert!(overlap("10.78.4.0/24", "10.78.0.0/16"));
+        assert!(overlap("0.0.0.0/0", "10.78.4.1/32"));
+        assert!(!overlap("10.78.4.0/24", "10.78.5.0/24"));
+        assert!(!overlap("fd00::/64", "10.78.5.0/24"));
+    }
 }
