@@ -10,7 +10,6 @@ pub(crate) use layer::{Authorize, Caller};
 
 /// Refuses a session in the name of another node than the certificate's. Doors without certificates let only those in who
 /// may do everything.
-#[expect(clippy::result_large_err, reason = "what a tonic service answers")]
 pub(crate) fn check_own_node(caller: Option<&Identity>, node: &str) -> Result<(), Status> {
     match caller {
         Some(Identity::Node { name }) if name != node => Err(rules::forbidden(format!(
