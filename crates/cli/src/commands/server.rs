@@ -110,7 +110,7 @@ pub(crate) async fn run(args: ServerArgs, ctx: &Context) -> anyhow::Result<ExitC
     match args.action {
         None => run::run(&args.run, ctx.config_path()).await,
         Some(Action::Leave(here)) => leave::run(&here).await,
-        Some(Action::Recover(recover)) => recover::run(&recover),
+        Some(Action::Recover(recover)) => recover::run(&recover).await,
     }
 }
 

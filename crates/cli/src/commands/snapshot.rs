@@ -63,9 +63,13 @@ pub(crate) async fn run(args: SnapshotArgs, ctx: &Context) -> anyhow::Result<Exi
                 file.display()
             ))?;
         }
-        Action::Inspect { file } => output::write(&shown(&skep_server::inspect(&file)?))?,
+        Action::Inspect { file } => {
+            let kept = tokio::task::spawn_blocking(move || skep_server::inspect(&file)).await??;
+            output::write(&shown(&kept))?;
+        },
         Action::Restore { file, data_dir } => {
-            let kept = skep_server::restore(&file, &data_dir.join("server"))?;
+            let folder = data_dir.join("server");
+            let kept = tokio::task::spawn_blocking(move || skep_server::restore(&file, &folder)).await??;
             output::write(&format!(
                 "Revision {} restored to {}; start it with `skep server --init`, or `skep up`, and --data-dir {}\n",
                 kept.revision,
@@ -89,7 +93,9 @@ async fn save(file: &Path, ctx: &Context) -> anyhow::Result<Kept> {
         draft.write_all(&chunk.data).with_context(cannot_write)?;
     }
     draft.as_file().sync_all().with_context(cannot_write)?;
-    let kept = skep_server::inspect(draft.path()).context("the snapshot did not arrive whole")?;
+    let path = draft.path().to_owned();
+    let kept = tokio::task::spawn_blocking(move || skep_server::inspect(&path)).await?;
+    let kept = kept.context("the snapshot did not arrive whole")?;
     draft.persist(file).with_context(cannot_write)?;
     Ok(kept)
 }

@@ -34,11 +34,12 @@ fn denied(message: impl Into<String>) -> Status {
     status::with_detail(Code::PermissionDenied, detail)
 }
 
-/// Where the servers are reached, `host:port`.
-async fn servers(core: &Core) -> Vec<String> {
-    let members = core.store.members().await.into_iter();
-    let addresses = members.map(|status| status.member.address);
-    addresses.filter(|address| !address.is_empty()).collect()
+/// Where the servers are reached, `host:port`, as far as this one knows.
+fn servers(core: &Core) -> Vec<String> {
+    let members = core.store.peers();
+    let members = members.borrow();
+    let addresses = members.iter().map(|member| &member.address);
+    addresses.filter(|address| !address.is_empty()).cloned().collect()
 }
 
 /// Milliseconds since the Unix epoch; 0 for never.

@@ -177,7 +177,7 @@ async fn issue(
     Ok(RenewResponse {
         certificate_pem,
         ca_bundle_pem: authorities.trusted(now())?.to_pem(),
-        servers: servers(core).await,
+        servers: servers(core),
     })
 }
 

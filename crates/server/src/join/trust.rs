@@ -76,7 +76,7 @@ impl Trust for TrustService {
         Ok(Response::new(RenewResponse {
             certificate_pem,
             ca_bundle_pem: authorities.trusted(now())?.to_pem(),
-            servers: servers(&self.0).await,
+            servers: servers(&self.0),
         }))
     }
 

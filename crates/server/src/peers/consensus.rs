@@ -23,9 +23,14 @@ impl Raft for RaftService {
             ));
         }
         let store = &self.0.store;
+        if message.to != store.server_id() {
+            // A machine that was wiped answers at the address of the server that it was.
+            return Err(Status::not_found(format!("this is server {}", store.server_id())));
+        }
         let payload = store.serve(message.from, message.payload.into()).await.into();
         Ok(Response::new(PeerMessage {
             from: store.server_id(),
+            to: message.from,
             payload,
         }))
     }

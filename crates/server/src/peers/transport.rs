@@ -35,6 +35,7 @@ impl Transport for PeerTransport {
         let channel = self.channels.consensus(&to.address);
         let message = PeerMessage {
             from: self.own_id,
+            to: to.id,
             payload: request.into(),
         };
         Box::pin(async move {
@@ -56,7 +57,9 @@ fn error(status: tonic::Status) -> TransportError {
     let mut causes = std::iter::successors(std::error::Error::source(&status), |error| error.source());
     let connecting = causes.any(|cause| cause.is::<NotConnected>());
     match status.code() {
-        tonic::Code::PermissionDenied | tonic::Code::Unauthenticated => TransportError::Unreachable(why()),
+        tonic::Code::PermissionDenied | tonic::Code::Unauthenticated | tonic::Code::NotFound => {
+            TransportError::Unreachable(why())
+        }
         _ if connecting => TransportError::Unreachable(why()),
         _ => TransportError::Lost(why()),
     }

@@ -29,12 +29,13 @@ Make sure that every other server is off for good, choose the server with the mo
 ///
 /// # Errors
 /// Where it is not confirmed, the server runs, or its folder cannot be used.
-pub(super) fn run(args: &RecoverArgs) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(args: &RecoverArgs) -> anyhow::Result<ExitCode> {
     if !args.the_others_are_lost {
         bail!("{WARNING}");
     }
-    let folder = &args.here.data_dir;
-    let recovered = skep_server::recover(folder, &folder.join("server"))?;
+    let folder = args.here.data_dir.clone();
+    let recover = move || skep_server::recover(&folder, &folder.join("server"));
+    let recovered = tokio::task::spawn_blocking(recover).await??;
     output::write(&format!(
         "Server {} ({}) is the only server of its cluster now, at revision {}.\n\
          Start it with `skep server`, then let new servers join: `skep token create --role server`.\n",
