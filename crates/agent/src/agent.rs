@@ -5,12 +5,13 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     AgentConfig, AgentError,
-    checkpoint::{self, Disk, Saved},
+    checkpoint::{self, CheckpointError, Disk, Saved},
     clock,
     engine::{self, EngineState},
     gc, local,
@@ -30,6 +31,9 @@ const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// How long the parts may take to end; containers do not depend on it.
 const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// Until the checkpoint is tried again where it is still being closed.
+const BUSY_WAIT: Duration = Duration::from_millis(20);
 
 /// How long clearing up may take at the end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -125,7 +129,17 @@ async fn start(
 
 /// The checkpoint, and what is in it. Where it cannot be opened now, the agent does without until it can.
 async fn open_checkpoint(data_dir: PathBuf) -> (Option<Disk>, Saved) {
-    let opened = tokio::task::spawn_blocking(move || Disk::open(&data_dir)).await;
+    let begin = Instant::now();
+    let opened = loop {
+        let data_dir = data_dir.clone();
+        match tokio::task::spawn_blocking(move || Disk::open(&data_dir)).await {
+            // That of an agent that has just ended in this process.
+            Ok(Err(CheckpointError::Busy)) if begin.elapsed() < END_WITHIN => {
+                tokio::time::sleep(BUSY_WAIT).await;
+            }
+            opened => break opened,
+        }
+    };
     match opened {
         Ok(Ok((disk, saved))) => (Some(disk), saved),
         Ok(Err(error)) => {

@@ -14,11 +14,23 @@ pub(crate) enum CheckpointError {
     #[error("the key in {0} is not one of {bytes} bytes", bytes = super::key::KEY_BYTES)]
     Key(PathBuf),
     #[error("the store failed")]
-    Store(#[from] sled::Error),
+    Store(#[source] sled::Error),
+    #[error("the store is still being closed")]
+    Busy,
     #[error("the store gave up")]
     GaveUp,
     #[error("the disk has {0} bytes left: free some space")]
     DiskFull(u64),
+}
+
+impl From<sled::Error> for CheckpointError {
+    fn from(error: sled::Error) -> Self {
+        match &error {
+            // sled lets go of its file a moment after it was dropped, and has no error of its own for that.
+            sled::Error::Io(io) if io.to_string().contains("could not acquire lock") => Self::Busy,
+            _ => Self::Store(error),
+        }
+    }
 }
 
 impl CheckpointError {

@@ -109,7 +109,7 @@ impl Checkpoint {
     }
 
     /// What is to be written; empty where all is.
-    pub(super) fn take(&self) -> Changes {
+    pub(crate) fn take(&self) -> Changes {
         std::mem::take(&mut self.lock().pending)
     }
 

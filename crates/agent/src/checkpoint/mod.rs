@@ -18,6 +18,7 @@ mod writer;
 mod tests;
 
 pub(crate) use disk::Disk;
+pub(crate) use error::CheckpointError;
 pub(crate) use handle::Checkpoint;
 pub(crate) use saved::{Owner, Saved};
 pub(crate) use writer::write;

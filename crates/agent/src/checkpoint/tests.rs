@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use skep_api::{ConfigMap, Object, PodPhase, PodStatus, Secret};
 use tempfile::TempDir;
 
-use super::{Checkpoint, Disk, Owner, Saved};
+use super::{Checkpoint, CheckpointError, Disk, Owner, Saved};
 
 const WORD: &str = "the-secret-word-of-this-test";
 
@@ -35,6 +35,16 @@ fn pod(name: &str) -> Object {
     pod.build().into()
 }
 
+/// The checkpoint in a folder, once one that was there before is closed.
+fn open(dir: &Path) -> Result<(Disk, Saved), CheckpointError> {
+    loop {
+        match Disk::open(dir) {
+            Err(CheckpointError::Busy) => std::thread::yield_now(),
+            opened => return opened,
+        }
+    }
+}
+
 /// Writes what waits in the checkpoint.
 fn write(checkpoint: &Checkpoint, disk: &mut Disk) {
     disk.write(&checkpoint.take()).unwrap();
@@ -53,7 +63,7 @@ fn names(saved: &Saved) -> Vec<String> {
 /// A folder with a checkpoint of some objects.
 fn filled() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
-    let (mut disk, _) = Disk::open(dir.path()).unwrap();
+    let (mut disk, _) = open(dir.path()).unwrap();
     let checkpoint = Checkpoint::default();
     let owner = Owner {
         cluster_id: "c1".to_owned(),
@@ -70,7 +80,7 @@ const FILLED: [&str; 3] = ["ConfigMap/large", "Pod/web", "Secret/word"];
 #[test]
 fn what_was_written_is_there_after_a_restart() {
     let dir = filled();
-    let (_, saved) = Disk::open(dir.path()).unwrap();
+    let (_, saved) = open(dir.path()).unwrap();
     assert_eq!(saved.owner.as_ref().unwrap().cluster_id, "c1");
     assert_eq!(names(&saved), FILLED);
     assert!(saved.objects.contains(&config_map("large", 30_000)));
@@ -78,15 +88,33 @@ fn what_was_written_is_there_after_a_restart() {
 }
 
 #[test]
+fn what_was_written_is_there_although_the_agent_was_killed() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut disk, _) = open(dir.path()).unwrap();
+    let checkpoint = Checkpoint::default();
+    for n in 0..20 {
+        checkpoint.put(&config_map("large", 9000 + n));
+        checkpoint.put(&pod(&format!("web-{n}")));
+        write(&checkpoint, &mut disk);
+    }
+    let copied = tempfile::tempdir().unwrap();
+    copy(dir.path(), copied.path());
+    let (_, saved) = open(copied.path()).unwrap();
+    assert!(saved.objects.contains(&config_map("large", 9019)));
+    assert_eq!(saved.objects.len(), 21);
+    assert!(!copied.path().join("checkpoint.damaged").exists());
+}
+
+#[test]
 fn a_snapshot_removes_what_it_does_not_name_and_documents_shrink() {
     let dir = filled();
-    let (mut disk, saved) = Disk::open(dir.path()).unwrap();
+    let (mut disk, saved) = open(dir.path()).unwrap();
     let checkpoint = Checkpoint::default();
     checkpoint.begin(&saved);
     checkpoint.replace(&[config_map("large", 10), pod("other")]);
     write(&checkpoint, &mut disk);
     drop(disk);
-    let (_, saved) = Disk::open(dir.path()).unwrap();
+    let (_, saved) = open(dir.path()).unwrap();
     assert_eq!(names(&saved), ["ConfigMap/large", "Pod/other"]);
     assert!(saved.objects.contains(&config_map("large", 10)));
     assert!(saved.owner.is_some(), "whose it is stays");
@@ -95,7 +123,7 @@ fn a_snapshot_removes_what_it_does_not_name_and_documents_shrink() {
 #[test]
 fn a_status_comes_back_with_its_pod_and_goes_with_it() {
     let dir = filled();
-    let (mut disk, saved) = Disk::open(dir.path()).unwrap();
+    let (mut disk, saved) = open(dir.path()).unwrap();
     let checkpoint = Checkpoint::default();
     checkpoint.begin(&saved);
     let status = PodStatus {
@@ -107,7 +135,7 @@ fn a_status_comes_back_with_its_pod_and_goes_with_it() {
     checkpoint.status("uid-of-nobody", &status);
     write(&checkpoint, &mut disk);
     drop(disk);
-    let (mut disk, saved) = Disk::open(dir.path()).unwrap();
+    let (mut disk, saved) = open(dir.path()).unwrap();
     let found = saved.objects.iter().find_map(|object| match object {
         Object::Pod(pod) => Some(pod.status.clone()),
         _ => None,
@@ -119,12 +147,13 @@ fn a_status_comes_back_with_its_pod_and_goes_with_it() {
     checkpoint.remove_pod("uid-web");
     write(&checkpoint, &mut disk);
     drop(disk);
-    let (_, saved) = Disk::open(dir.path()).unwrap();
+    let (_, saved) = open(dir.path()).unwrap();
     assert!(!saved.names.contains("Status/uid-web") && !saved.names.contains("Pod/uid-web"));
 }
 
 #[test]
 fn nothing_of_a_secret_can_be_read_on_the_disk() {
+    assert!(serde_json::to_string(&secret("word")).unwrap().contains(WORD));
     let dir = filled();
     let mut files = Vec::new();
     collect(dir.path(), &mut files);
@@ -153,7 +182,7 @@ fn a_damaged_store_is_set_aside_and_a_new_one_works() {
         let dir = tempfile::tempdir().unwrap();
         copy(original.path(), dir.path());
         fs::write(dir.path().join("checkpoint/db"), damage.done_to(&db)).unwrap();
-        let (mut disk, saved) = Disk::open(dir.path()).unwrap_or_else(|error| panic!("{damage:?}: {error}"));
+        let (mut disk, saved) = open(dir.path()).unwrap_or_else(|error| panic!("{damage:?}: {error}"));
         salvaged += saved.objects.len();
         let known = names(&saved).iter().all(|name| FILLED.contains(&name.as_str()));
         assert!(known, "{damage:?}: {:?}", names(&saved));
@@ -162,7 +191,7 @@ fn a_damaged_store_is_set_aside_and_a_new_one_works() {
         checkpoint.replace(&[pod("new")]);
         write(&checkpoint, &mut disk);
         drop(disk);
-        let (_, saved) = Disk::open(dir.path()).unwrap();
+        let (_, saved) = open(dir.path()).unwrap();
         assert_eq!(names(&saved), ["Pod/new"], "after {damage:?}");
     }
     assert!(salvaged > 0, "what is whole is not given up");
@@ -172,7 +201,7 @@ fn a_damaged_store_is_set_aside_and_a_new_one_works() {
 fn without_its_key_a_store_is_set_aside() {
     let dir = filled();
     fs::remove_file(dir.path().join("checkpoint.key")).unwrap();
-    let (_, saved) = Disk::open(dir.path()).unwrap();
+    let (_, saved) = open(dir.path()).unwrap();
     assert!(saved.objects.is_empty() && saved.owner.is_none());
     assert!(dir.path().join("checkpoint.damaged/db").exists());
 }
@@ -182,22 +211,22 @@ fn a_store_that_ends_the_agent_each_time_is_set_aside() {
     let dir = filled();
     fs::write(dir.path().join("checkpoint.opening"), "1\n").unwrap();
     assert_eq!(
-        names(&Disk::open(dir.path()).unwrap().1),
+        names(&open(dir.path()).unwrap().1),
         FILLED,
         "once may be a power cut"
     );
     fs::write(dir.path().join("checkpoint.opening"), "2\n").unwrap();
-    assert!(Disk::open(dir.path()).unwrap().1.objects.is_empty());
+    assert!(open(dir.path()).unwrap().1.objects.is_empty());
     assert!(!dir.path().join("checkpoint.opening").exists());
 }
 
 #[test]
 fn the_store_does_not_grow_without_bounds() {
     let dir = filled();
-    let (mut disk, saved) = Disk::open(dir.path()).unwrap();
+    let (mut disk, saved) = open(dir.path()).unwrap();
     let checkpoint = Checkpoint::default();
     checkpoint.begin(&saved);
-    for n in 0..2000 {
+    for n in 0..500 {
         checkpoint.put(&config_map("large", 9000 + n));
         write(&checkpoint, &mut disk);
     }
@@ -235,7 +264,7 @@ impl Damage {
             Self::Garbage => {
                 bytes = (0..100_000u32)
                     .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
-                    .collect()
+                    .collect();
             }
         }
         bytes

@@ -20,11 +20,11 @@ pub(crate) async fn serve(shared: Arc<Shared>) {
         Err(error) => error.to_string(),
     };
     tracing::warn!(%error, "nobody can ask this agent on {}", path.display());
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 async fn serve_at(shared: &Arc<Shared>, path: &Path) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let listener = socket::bind(path)?;
+    let (listener, _file) = socket::bind(path)?;
     let service = LocalServer::new(service::Door::new(Arc::clone(shared)));
     tonic::transport::Server::builder()
         .add_service(service)

@@ -16,8 +16,19 @@ pub(crate) fn path(data_dir: &Path) -> PathBuf {
     data_dir.join("agent.sock")
 }
 
+/// The socket's file; removed when dropped.
+#[derive(Debug)]
+pub(super) struct SocketFile(PathBuf);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        // One that stays behind is replaced by the next agent.
+        drop(fs::remove_file(&self.0));
+    }
+}
+
 /// Binds the path with mode 0600, in place of one left behind: no other agent can be using the data folder.
-pub(super) fn bind(path: &Path) -> io::Result<UnixListener> {
+pub(super) fn bind(path: &Path) -> io::Result<(UnixListener, SocketFile)> {
     let bytes = path.as_os_str().len();
     if bytes > PATH_BYTES_MAX {
         let message = format!("the path of a socket may have {PATH_BYTES_MAX} bytes, this one has {bytes}");
@@ -32,5 +43,5 @@ pub(super) fn bind(path: &Path) -> io::Result<UnixListener> {
     let listener = UnixListener::bind(&draft)?;
     fs::set_permissions(&draft, fs::Permissions::from_mode(0o600))?;
     fs::rename(&draft, path)?;
-    Ok(listener)
+    Ok((listener, SocketFile(path.to_owned())))
 }

@@ -13,7 +13,7 @@ const BACKOFF_MIN: Duration = Duration::from_secs(2);
 const BACKOFF_MAX: Duration = Duration::from_secs(300);
 
 /// Nodes do not ask all at once for certificates of a new CA.
-const NEW_CA_WITHIN: Duration = Duration::from_secs(20);
+const NEW_CA_WITHIN: Duration = Duration::from_secs(10);
 
 /// The clock is looked at again after this long: it may be set, and machines sleep.
 const LOOK_EVERY: Duration = Duration::from_secs(600);

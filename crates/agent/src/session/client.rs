@@ -197,7 +197,8 @@ impl Session {
             };
             match message.message {
                 Some(Down::Assignments(assignments)) => {
-                    if self.assignments.send(assignments).await.is_err() {
+                    let taken = self.assignments.send(assignments).await;
+                    if taken.is_err() {
                         return Ok(());
                     }
                 }
