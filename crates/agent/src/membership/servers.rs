@@ -81,7 +81,7 @@ impl Servers {
         match keep(&self.file, servers) {
             Ok(()) => list.kept = servers.to_vec(),
             Err(error) => {
-                tracing::warn!(%error, "cannot keep the list of servers in {}", self.file.display())
+                tracing::warn!(%error, "cannot keep the list of servers in {}", self.file.display());
             }
         }
     }
