@@ -121,7 +121,8 @@ pub fn recover(dir: &Path, member: &Member) -> Result<Summary, OpenError> {
     log.forget(end).map_err(|error| damaged(error.to_string()))?;
     log.close();
     let origin = folder.identity.origin().unwrap_or_else(Origin::new_cluster);
-    folder.set_identity(Identity::of(origin.new_lineage(), member.id))?;
+    let identity = folder.identity.clone().of_cluster(origin.new_lineage());
+    folder.set_identity(identity)?;
     summary(&path, &head, &state)
 }
 

@@ -34,6 +34,9 @@ pub(crate) struct Identity {
     /// of it. The cluster's id where it is empty.
     #[serde(default)]
     lineage: String,
+    /// Tells this folder from one that another time was made for the same server; 0 where an old version made it.
+    #[serde(default)]
+    pub(crate) mark: u64,
 }
 
 /// Which cluster a server, or a message, belongs to.
@@ -52,6 +55,15 @@ impl Identity {
             server_id,
             ready: true,
             lineage: origin.lineage,
+            mark: uuid::Uuid::new_v4().as_u64_pair().0,
+        }
+    }
+
+    /// The same server, as part of this cluster.
+    pub(crate) fn of_cluster(self, origin: Origin) -> Self {
+        Self {
+            mark: self.mark,
+            ..Self::of(origin, self.server_id)
         }
     }
 

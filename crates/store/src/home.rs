@@ -4,7 +4,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::{
     OpenError,
-    folder::{Folder, Identity, Origin},
+    folder::{Folder, Origin},
 };
 
 /// The folder as long as the store is open, and the cluster it belongs to.
@@ -12,12 +12,14 @@ use crate::{
 pub(crate) struct Home {
     folder: Mutex<Option<Folder>>,
     origin: OnceLock<Origin>,
+    mark: u64,
 }
 
 impl Home {
     pub(crate) fn new(folder: Folder) -> Self {
         let origin = folder.identity.origin().map(OnceLock::from).unwrap_or_default();
         Self {
+            mark: folder.identity.mark,
             folder: Mutex::new(Some(folder)),
             origin,
         }
@@ -28,11 +30,16 @@ impl Home {
         self.origin.get()
     }
 
+    /// Tells this folder from one that another time was made for the same server.
+    pub(crate) fn mark(&self) -> u64 {
+        self.mark
+    }
+
     /// Makes this server one of the cluster, for good. Blocks.
     pub(crate) fn adopt(&self, origin: &Origin) -> Result<(), OpenError> {
         let mut folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
         if let (Some(folder), None) = (folder.as_mut(), self.origin.get()) {
-            folder.set_identity(Identity::of(origin.clone(), folder.identity.server_id))?;
+            folder.set_identity(folder.identity.clone().of_cluster(origin.clone()))?;
             self.origin.get_or_init(|| origin.clone());
         }
         Ok(())

@@ -60,7 +60,7 @@ impl Leadership {
                 seen = Some(metrics.membership_config.clone());
                 (view_of(&metrics, known), metrics.running_state.clone())
             };
-            self.publish(view, &raft);
+            self.publish(&view, &raft);
             match running {
                 Ok(()) => {}
                 Err(Fatal::Stopped) => return,
@@ -78,7 +78,7 @@ impl Leadership {
         }
     }
 
-    fn publish(&self, view: View, raft: &Raft) {
+    fn publish(&self, view: &View, raft: &Raft) {
         let members: Vec<Member> = view.members.iter().map(|(member, _)| member.clone()).collect();
         // Nothing happens by itself on a server that is alone: it needs no clock.
         raft.runtime_config().tick(members.len() > 1);

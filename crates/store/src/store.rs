@@ -13,7 +13,7 @@ use skep_state::{Compacted, State};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
-    time::timeout,
+    time::{sleep, timeout},
 };
 
 use crate::{
@@ -33,6 +33,9 @@ use crate::{
 };
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// When to ask again for a snapshot that does not begin.
+const SNAPSHOT_AGAIN: Duration = Duration::from_millis(500);
 
 /// How long a leader that stops looks for an heir.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -193,6 +196,8 @@ impl Store {
                 .map_err(|_| SnapshotError::Stopped)?;
             tokio::select! {
                 changed = attempts.changed() => changed.map_err(|_| SnapshotError::Stopped)?,
+                // Consensus may not have noticed yet that the last attempt has ended, and skipped this one.
+                () = sleep(SNAPSHOT_AGAIN) => continue,
                 () = self.stopped() => return Err(SnapshotError::Stopped),
             }
             // An attempt that began earlier may have ended: the next one covers what is wanted.

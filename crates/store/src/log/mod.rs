@@ -151,9 +151,7 @@ impl Log {
     fn wait_until_durable(&self) -> io::Result<()> {
         let (sender, receiver) = oneshot::channel();
         self.with(|file| file.flush(true, Some(Done::Caller(sender))))?;
-        receiver
-            .blocking_recv()
-            .map_err(|_| io::Error::other("the log has stopped"))?
+        futures::executor::block_on(receiver).map_err(|_| io::Error::other("the log has stopped"))?
     }
 
     /// The entries that there are of `from..to`.

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use crate::{
     Member, MemberStatus, MembershipError, ProposeError, ReadError,
     folder::Origin,
+    home::Home,
     raft::{Types, Vote},
 };
 
@@ -82,29 +83,32 @@ pub(crate) enum ChunkReply {
     Installed(Vote),
 }
 
-#[derive(Serialize)]
-struct Sealed<'a, T> {
+/// Who writes to whom.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Envelope {
     version: u8,
-    origin: Option<&'a Origin>,
-    body: &'a T,
+    /// `None` where the writer has yet to join.
+    pub(crate) origin: Option<Origin>,
+    /// The server that it is meant for: another one may live at its address by now.
+    pub(crate) to: u64,
+    /// Of the writer's folder: a server that has lost its folder is not the one it was.
+    pub(crate) mark: u64,
 }
 
-#[derive(Deserialize)]
-struct Opened<T> {
-    #[expect(dead_code, reason = "checked before anything else is read")]
-    version: u8,
-    origin: Option<Origin>,
-    body: T,
+impl Envelope {
+    pub(crate) fn new(home: &Home, to: u64) -> Self {
+        Self {
+            version: VERSION,
+            origin: home.origin().cloned(),
+            to,
+            mark: home.mark(),
+        }
+    }
 }
 
-/// Writes a message of a server of this cluster, or of one that has yet to join.
-pub(crate) fn encode(origin: Option<&Origin>, body: &impl Serialize) -> Bytes {
-    let sealed = Sealed {
-        version: VERSION,
-        origin,
-        body,
-    };
-    let bytes = postcard::to_stdvec(&sealed).expect("messages hold nothing that cannot be written");
+/// Writes a message.
+pub(crate) fn encode(envelope: &Envelope, body: &impl Serialize) -> Bytes {
+    let bytes = postcard::to_stdvec(&(envelope, body)).expect("messages hold nothing that cannot be written");
     bytes.into()
 }
 
@@ -112,13 +116,11 @@ pub(crate) fn encode(origin: Option<&Origin>, body: &impl Serialize) -> Bytes {
 ///
 /// # Errors
 /// In words, for the one that sent it.
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<(Option<Origin>, T), String> {
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<(Envelope, T), String> {
     match bytes.first() {
         None => Err("the message is empty".to_owned()),
         Some(&VERSION) => {
-            let opened: Opened<T> = postcard::from_bytes(bytes)
-                .map_err(|error| format!("the message cannot be read: {error}"))?;
-            Ok((opened.origin, opened.body))
+            postcard::from_bytes(bytes).map_err(|error| format!("the message cannot be read: {error}"))
         }
         Some(other) => Err(format!(
             "the message is of version {other}, and this server knows version {VERSION} alone: run the same version of skep everywhere"
@@ -133,6 +135,19 @@ mod tests {
 
     use super::*;
     use crate::raft::{Command, LogEntry, log_id};
+
+    fn envelope() -> Envelope {
+        let origin = Origin {
+            cluster_id: "c".to_owned(),
+            lineage: "l".to_owned(),
+        };
+        Envelope {
+            version: VERSION,
+            origin: Some(origin),
+            to: 3,
+            mark: 7,
+        }
+    }
 
     fn append() -> Request {
         let entry = LogEntry::new(
@@ -149,10 +164,10 @@ mod tests {
 
     #[test]
     fn a_message_is_read_as_it_was_written() {
-        let origin = Origin::new_cluster();
-        let bytes = encode(Some(&origin), &append());
-        let (from, body) = decode::<Request>(&bytes).unwrap();
-        assert_eq!(from, Some(origin));
+        let bytes = encode(&envelope(), &append());
+        let (envelope, body) = decode::<Request>(&bytes).unwrap();
+        assert_eq!(envelope.to, 3);
+        assert_eq!(envelope.origin.unwrap().cluster_id, "c");
         let Request::Append(read) = body else {
             panic!("{body:?}")
         };
@@ -181,7 +196,7 @@ mod tests {
 
         #[test]
         fn no_damage_upsets_the_reader(at in any::<prop::sample::Index>(), flip in 1u8..) {
-            let mut bytes = encode(None, &append()).to_vec();
+            let mut bytes = encode(&envelope(), &append()).to_vec();
             let at = at.index(bytes.len());
             bytes[at] ^= flip;
             decode::<Request>(&bytes).ok();

@@ -7,13 +7,13 @@ mod serve;
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
 use crate::{Member, Transport, TransportError, home::Home};
 pub(crate) use incoming::Incoming;
-pub(crate) use message::{Manage, Reply, Request};
+pub(crate) use message::{Envelope, Manage, Reply, Request};
 pub(crate) use network::Network;
 
 /// The way to the other servers, by their numbers.
@@ -22,6 +22,8 @@ pub(crate) struct Peers {
     transport: Option<Arc<dyn Transport>>,
     /// The members as this server last knew them: a server may have moved since a connection to it was made.
     known: RwLock<BTreeMap<u64, Member>>,
+    /// The marks of the folders that they answered from.
+    marks: Mutex<BTreeMap<u64, u64>>,
 }
 
 /// Why a peer did not do what it was asked.
@@ -46,6 +48,7 @@ impl Peers {
             home,
             transport,
             known: RwLock::default(),
+            marks: Mutex::default(),
         }
     }
 
@@ -78,7 +81,7 @@ impl Peers {
                 to.id
             )));
         };
-        let request = message::encode(self.home.origin(), request);
+        let request = message::encode(&Envelope::new(&self.home, to.id), request);
         let answer = match tokio::time::timeout(limit, transport.call(to, request, limit)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(TransportError::Unreachable(why))) => return Err(AskError::Unreachable(why)),
@@ -87,8 +90,22 @@ impl Peers {
         };
         match message::decode(&answer) {
             Ok((_, Reply::Refused(why))) => Err(AskError::Refused(why)),
-            Ok((_, reply)) => Ok(reply),
+            Ok((envelope, reply)) => self.check_mark(to.id, envelope.mark).map(|()| reply),
             Err(why) => Err(AskError::Lost(why)),
         }
+    }
+
+    /// A server that comes back without its folder has forgotten what it acknowledged and for whom it voted: it is not
+    /// to be counted on under its old number.
+    fn check_mark(&self, id: u64, mark: u64) -> Result<(), AskError> {
+        let mut marks = self.marks.lock().unwrap_or_else(PoisonError::into_inner);
+        if *marks.entry(id).or_insert(mark) == mark {
+            return Ok(());
+        }
+        let why = format!(
+            "server {id} has lost its folder: remove it, and let it join under a new number with an empty folder"
+        );
+        tracing::error!(id, "{why}");
+        Err(AskError::Lost(why))
     }
 }

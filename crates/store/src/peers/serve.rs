@@ -6,7 +6,7 @@ use bytes::Bytes;
 use openraft::{Snapshot, errors::RaftError};
 
 use super::{
-    Incoming, Manage,
+    Envelope, Incoming, Manage,
     incoming::Progress,
     message::{self, Chunk, ChunkReply, Reply, Request},
 };
@@ -21,23 +21,27 @@ impl Inner {
     /// Answers a message; whatever goes wrong is said in the answer.
     pub(crate) async fn answer(self: &Arc<Self>, from: u64, message: &[u8]) -> Bytes {
         let reply = match message::decode(message) {
-            Ok((origin, request)) => self.answer_request(from, origin, request).await,
+            Ok((envelope, request)) => self.answer_request(from, envelope, request).await,
             Err(why) => Err(why),
         };
         let reply = reply.unwrap_or_else(|why| {
             tracing::debug!(from, why, "a message was refused");
             Reply::Refused(format!("server {} refuses: {why}", self.config.member.id))
         });
-        message::encode(self.home.origin(), &reply)
+        message::encode(&Envelope::new(&self.home, from), &reply)
     }
 
     async fn answer_request(
         self: &Arc<Self>,
         from: u64,
-        origin: Option<Origin>,
+        envelope: Envelope,
         request: Request,
     ) -> Result<Reply, String> {
-        self.check_origin(from, origin).await?;
+        if envelope.to != self.config.member.id {
+            return Err(format!("it is not server {}", envelope.to));
+        }
+        let joins = matches!(request, Request::Append(_) | Request::Snapshot(_));
+        self.check_origin(from, envelope.origin, joins).await?;
         match request {
             Request::Append(request) => {
                 let response = self.raft.append_entries(request).await;
@@ -79,9 +83,17 @@ impl Inner {
         work.await.unwrap_or(Err(crate::MembershipError::Stopped))
     }
 
-    /// A server without a cluster becomes part of the one that calls it; any other keeps to its own.
-    async fn check_origin(self: &Arc<Self>, from: u64, origin: Option<Origin>) -> Result<(), String> {
+    /// A server without a cluster becomes part of the one whose leader brings it the log; any other keeps to its own.
+    async fn check_origin(
+        self: &Arc<Self>,
+        from: u64,
+        origin: Option<Origin>,
+        joins: bool,
+    ) -> Result<(), String> {
         let theirs = origin.ok_or_else(|| format!("server {from} has not joined yet"))?;
+        if self.home.origin().is_none() && !joins {
+            return Err("it has not joined yet".to_owned());
+        }
         if self.home.origin().is_none() {
             let (home, theirs) = (self.home.clone(), theirs.clone());
             let adopted = tokio::task::spawn_blocking(move || home.adopt(&theirs)).await;
