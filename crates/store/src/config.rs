@@ -29,7 +29,7 @@ pub struct StoreConfig {
     pub free_bytes_min: u64,
 }
 
-/// What becomes of an empty folder; one that is in use is opened in any case.
+/// What becomes of an empty folder; one that is in use is opened as what it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Start {
     /// A new cluster of this one server.

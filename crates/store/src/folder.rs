@@ -34,6 +34,9 @@ pub(crate) struct Identity {
     /// of it. The cluster's id where it is empty.
     #[serde(default)]
     lineage: String,
+    /// True for a server that was to join: it never makes a cluster of its own.
+    #[serde(default)]
+    pub(crate) joins: bool,
     /// Tells this folder from one that another time was made for the same server; 0 where an old version made it.
     #[serde(default)]
     pub(crate) mark: u64,
@@ -55,6 +58,7 @@ impl Identity {
             server_id,
             ready: true,
             lineage: origin.lineage,
+            joins: false,
             mark: uuid::Uuid::new_v4().as_u64_pair().0,
         }
     }
@@ -62,6 +66,7 @@ impl Identity {
     /// The same server, as part of this cluster.
     pub(crate) fn of_cluster(self, origin: Origin) -> Self {
         Self {
+            joins: self.joins,
             mark: self.mark,
             ..Self::of(origin, self.server_id)
         }
@@ -249,6 +254,7 @@ fn begin(config: &StoreConfig) -> Result<Identity, OpenError> {
     };
     let identity = Identity {
         ready: false,
+        joins: config.start == Start::Join,
         ..Identity::of(origin, config.member.id)
     };
     write_identity(dir, &identity)?;

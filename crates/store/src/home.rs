@@ -13,6 +13,7 @@ pub(crate) struct Home {
     folder: Mutex<Option<Folder>>,
     origin: OnceLock<Origin>,
     mark: u64,
+    joins: bool,
 }
 
 impl Home {
@@ -20,6 +21,7 @@ impl Home {
         let origin = folder.identity.origin().map(OnceLock::from).unwrap_or_default();
         Self {
             mark: folder.identity.mark,
+            joins: folder.identity.joins,
             folder: Mutex::new(Some(folder)),
             origin,
         }
@@ -33,6 +35,11 @@ impl Home {
     /// Tells this folder from one that another time was made for the same server.
     pub(crate) fn mark(&self) -> u64 {
         self.mark
+    }
+
+    /// True for a server that was to join: it never makes a cluster of its own.
+    pub(crate) fn joins(&self) -> bool {
+        self.joins
     }
 
     /// Makes this server one of the cluster, for good. Blocks.

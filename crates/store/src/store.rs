@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::{
-    Member, OpenError, SnapshotError, SnapshotInfo, Start, StoreConfig, Watch,
+    Member, OpenError, SnapshotError, SnapshotInfo, StoreConfig, Watch,
     backups::Backups,
     folder::Folder,
     guide::Guide,
@@ -397,7 +397,7 @@ async fn start(raft: &Raft, config: &StoreConfig, home: &Home) -> Result<(), Ope
             .elect(false)
             .await
             .map_err(|fatal| failed(&describe(&fatal)))?;
-    } else if config.start == Start::Join {
+    } else if home.joins() {
         return check_way(config, 1);
     } else {
         let members = BTreeMap::from([(me, config.member.place())]);

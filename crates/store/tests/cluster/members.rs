@@ -213,3 +213,23 @@ async fn a_server_that_lost_its_folder_does_not_pass_for_the_one_it_was() {
         "and is none the worse for it"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_has_joined_stays_with_its_cluster_whatever_it_is_told_later() {
+    let mut servers = Servers::start(1, Net::new(11)).await;
+    servers.add(&member(2));
+    servers.run(2).await;
+    let waiting = servers.store(2);
+    assert!(!*waiting.leadership().borrow() && waiting.cluster_id().is_empty());
+    drop(waiting);
+    servers.store(1).add_learner(member(2)).await.unwrap();
+    servers.store(2).joined().await;
+    servers.crash(2);
+    let config = StoreConfig::new(servers.dir(2))
+        .member(member(2))
+        .transport(servers.net.wire(2));
+    servers.run_with(config).await;
+    write(&servers.store(1), "a", 10).await.unwrap();
+    until("it follows", async || has(&servers.store(2).state(), "a")).await;
+    assert_eq!(servers.store(2).cluster_id(), servers.store(1).cluster_id());
+}

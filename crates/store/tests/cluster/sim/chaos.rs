@@ -62,6 +62,19 @@ impl Chaos {
         servers.net.set_weather(Weather::default());
         drop(servers);
         while self.restart().await == "restart" {}
+        self.send_strangers_away().await;
+    }
+
+    /// Whether a change of members that was cut short took place shows now.
+    async fn send_strangers_away(&mut self) {
+        let mut servers = self.servers.write().await;
+        let leader = servers.leader().await;
+        let members = servers.store(leader).members().await;
+        for id in servers.up() {
+            if members.iter().all(|status| status.member.id != id) {
+                servers.crash(id);
+            }
+        }
     }
 
     /// What was done.
