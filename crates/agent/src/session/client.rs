@@ -17,12 +17,10 @@ use tonic::Streaming;
 
 use super::{
     connect::{DialError, Dialer},
+    pace::Pace,
     tunnel::Tunnels,
 };
 use crate::{AgentError, clock, membership::Membership, shared::Shared};
-
-const BACKOFF_MIN: Duration = Duration::from_millis(50);
-const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
 /// Changes that come this close together ride in one message.
 const COALESCE: Duration = Duration::from_millis(3);
@@ -38,6 +36,8 @@ pub(crate) struct Session {
     assignments: mpsc::Sender<Assignments>,
     /// The Node as the agent would register it.
     node: watch::Receiver<Struct>,
+    /// Since when the present session stands.
+    stood_since: Option<Instant>,
 }
 
 /// Why a session ended.
@@ -45,8 +45,8 @@ pub(crate) struct Session {
 enum SessionError {
     #[error(transparent)]
     Dial(#[from] DialError),
-    #[error("the server ended the session: {0}")]
-    Status(#[from] Box<tonic::Status>),
+    #[error("the server ended the session: {}", .0.message())]
+    Status(Box<tonic::Status>),
     #[error("the server closed the session")]
     Closed,
     #[error("the server did not welcome the node within {} s", WELCOME_TIMEOUT.as_secs())]
@@ -56,6 +56,10 @@ enum SessionError {
          start it again"
     )]
     OtherCluster { ours: String, theirs: String },
+}
+
+fn status(status: tonic::Status) -> SessionError {
+    SessionError::Status(Box::new(status))
 }
 
 impl Session {
@@ -74,39 +78,36 @@ impl Session {
             membership,
             assignments,
             node,
+            stood_since: None,
         })
     }
 
     /// Runs for ever.
     pub(crate) async fn run(mut self) {
-        let mut wait = BACKOFF_MIN;
-        let mut failures = 0;
+        let mut pace = Pace::default();
         loop {
-            let begin = Instant::now();
             let error = match self.once().await {
                 Ok(()) => return,
                 Err(error) => error,
             };
+            pace.stood(self.stood_since.take().map(|since| since.elapsed()));
             self.shared.link.down(clock::now());
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                server = self.dialer.target(),
-                "no session with the server"
-            );
-            self.dialer.advance();
-            if begin.elapsed() > BACKOFF_MAX {
-                (wait, failures) = (BACKOFF_MIN, 0);
-            }
-            failures += 1;
-            // Each server has its turn before the wait grows.
-            if failures % self.dialer.targets().max(1) == 0 {
-                wait = (wait * 2).min(BACKOFF_MAX);
-            }
-            let pause = if failures < self.dialer.targets() {
-                BACKOFF_MIN
+            let server = self.dialer.target();
+            let pause = pace.failed(self.dialer.targets());
+            if pace.is_worth_telling() {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    server,
+                    "no session with the server"
+                );
             } else {
-                wait
-            };
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    server,
+                    "no session with the server"
+                );
+            }
+            self.dialer.advance();
             let jitter: f64 = rand::rng().random_range(0.5..1.0);
             tokio::time::sleep(pause.mul_f64(jitter)).await;
         }
@@ -121,10 +122,11 @@ impl Session {
         let answered = client.session(ReceiverStream::new(messages));
         let answered = tokio::time::timeout(WELCOME_TIMEOUT, answered).await;
         let answered = answered.map_err(|_| SessionError::NoWelcome)?;
-        let mut down = answered.map_err(Box::new)?.into_inner();
+        let mut down = answered.map_err(status)?.into_inner();
         let heartbeat = self.welcome(&mut down).await?;
         self.shared.outbox.restart();
         self.shared.link.up(&server);
+        self.stood_since = Some(Instant::now());
         tracing::info!(
             cluster = self.shared.cluster(),
             server,
@@ -156,7 +158,7 @@ impl Session {
     /// The server's first word; how often it wants to hear something.
     async fn welcome(&self, down: &mut Streaming<ServerMessage>) -> Result<Duration, SessionError> {
         let first = tokio::time::timeout(WELCOME_TIMEOUT, down.message()).await;
-        let first = first.map_err(|_| SessionError::NoWelcome)?.map_err(Box::new)?;
+        let first = first.map_err(|_| SessionError::NoWelcome)?.map_err(status)?;
         let Some(Down::Welcome(welcome)) = first.ok_or(SessionError::Closed)?.message else {
             return Err(SessionError::NoWelcome);
         };
@@ -192,7 +194,7 @@ impl Session {
     ) -> Result<(), SessionError> {
         loop {
             let message = tokio::select! {
-                message = down.message() => message.map_err(Box::new)?.ok_or(SessionError::Closed)?,
+                message = down.message() => message.map_err(status)?.ok_or(SessionError::Closed)?,
                 () = tunnels.reap() => continue,
             };
             match message.message {
