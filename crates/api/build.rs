@@ -5,7 +5,15 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message;
 
 const ROOT: &str = "../../proto";
-const FILES: [&str; 2] = ["skep/v1/cluster.proto", "skep/v1/node.proto"];
+const FILES: [&str; 7] = [
+    "skep/v1/cluster.proto",
+    "skep/v1/join.proto",
+    "skep/v1/local.proto",
+    "skep/v1/members.proto",
+    "skep/v1/node.proto",
+    "skep/v1/peer.proto",
+    "skep/v1/raft.proto",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo:rerun-if-changed={ROOT}");

@@ -212,18 +212,6 @@ impl Cluster {
         lines.sort();
         lines
     }
-
-    fn remove_leftovers(&self) {
-        let label = format!("label=skep.io/node={}", self.node);
-        let output = self.engine.docker(&["ps", "-aq", "--filter", &label]);
-        for id in String::from_utf8_lossy(&output.stdout).lines() {
-            self.engine.docker(&["rm", "-f", "-v", id]);
-        }
-        let networks = self.engine.docker(&["network", "ls", "-q", "--filter", &label]);
-        for id in String::from_utf8_lossy(&networks.stdout).lines() {
-            self.engine.docker(&["network", "rm", id]);
-        }
-    }
 }
 
 impl Drop for Cluster {
@@ -232,12 +220,12 @@ impl Drop for Cluster {
             eprintln!("the log of skep up:\n{}", self.log());
         }
         self.kill();
-        self.remove_leftovers();
+        self.engine.remove_node(&self.node);
         unmount_below(self.dir.path());
     }
 }
 
-fn unmount_below(dir: &Path) {
+pub(crate) fn unmount_below(dir: &Path) {
     let table = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
     let mounts = table
         .lines()
@@ -248,7 +236,7 @@ fn unmount_below(dir: &Path) {
     }
 }
 
-fn outcome(output: &std::process::Output) -> Outcome {
+pub(crate) fn outcome(output: &std::process::Output) -> Outcome {
     Outcome {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -257,7 +245,7 @@ fn outcome(output: &std::process::Output) -> Outcome {
 }
 
 /// The binary under test: `SKEP_BIN`, else the one built beside this test.
-fn skep_binary() -> PathBuf {
+pub(crate) fn skep_binary() -> PathBuf {
     if let Some(path) = env::var_os("SKEP_BIN") {
         return PathBuf::from(path);
     }

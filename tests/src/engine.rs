@@ -116,6 +116,11 @@ impl Engine {
             .collect()
     }
 
+    /// Removes the containers and networks of a node.
+    pub fn remove_node(&self, node: &str) {
+        remove_node(&self.host(), node);
+    }
+
     /// True where it answers.
     pub fn answers(&self) -> bool {
         self.docker(&["version", "--format", "{{.Server.Version}}"])
@@ -187,6 +192,26 @@ impl Drop for Engine {
             let _ = nix::mount::umount2(&mount, nix::mount::MntFlags::MNT_DETACH);
         }
         run(Command::new("ip").args(["netns", "delete", &own.namespace]));
+    }
+}
+
+/// Removes the containers and networks of a node from the engine at this address.
+pub(crate) fn remove_node(host: &str, node: &str) {
+    let label = format!("label=skep.io/node={node}");
+    let docker = |args: &[&str]| {
+        let mut command = Command::new("docker");
+        let output = command
+            .args(["-H", host])
+            .args(args)
+            .stdin(Stdio::null())
+            .output();
+        String::from_utf8_lossy(&output.expect("docker is installed").stdout).into_owned()
+    };
+    for id in docker(&["ps", "-aq", "--filter", &label]).lines() {
+        docker(&["rm", "-f", "-v", id]);
+    }
+    for id in docker(&["network", "ls", "-q", "--filter", &label]).lines() {
+        docker(&["network", "rm", id]);
     }
 }
 

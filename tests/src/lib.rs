@@ -1,12 +1,14 @@
 //! What whole-cluster tests and benchmarks share: engines, images, and a running `skep up`.
 
 mod cluster;
+mod control_plane;
 mod engine;
 mod image;
 pub mod manifest;
 mod wait;
 
 pub use cluster::{Cluster, Outcome};
+pub use control_plane::{ControlPlane, Daemon, Host, Loopback};
 pub use engine::Engine;
 pub use image::{SLEEPER, WEB_V1, WEB_V2};
 pub use wait::eventually;

@@ -10,10 +10,11 @@ use std::{
 use serde_json::Value;
 
 /// Crate, and the crates of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 9] = [
+const MAY_USE: [(&str, &[&str]); 10] = [
     ("base2histogram", &[]),
     ("skep-api", &[]),
     ("skep-state", &["skep-api"]),
+    ("skep-trust", &["skep-api"]),
     ("skep-store", &["skep-api", "skep-state"]),
     ("skep-scheduler", &["skep-api"]),
     ("skep-controllers", &["skep-api", "skep-state", "skep-scheduler"]),
@@ -25,10 +26,14 @@ const MAY_USE: [(&str, &[&str]); 9] = [
             "skep-store",
             "skep-scheduler",
             "skep-controllers",
+            "skep-trust",
         ],
     ),
-    ("skep-agent", &["skep-api"]),
-    ("skep-cli", &["skep-api", "skep-server", "skep-agent"]),
+    ("skep-agent", &["skep-api", "skep-trust"]),
+    (
+        "skep-cli",
+        &["skep-api", "skep-server", "skep-agent", "skep-trust"],
+    ),
 ];
 
 /// Crates that may not look at the world: the same input gives the same output.

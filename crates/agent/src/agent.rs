@@ -1,18 +1,23 @@
 //! Puts the parts together and runs them; one that ends unexpectedly ends the agent.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
+    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    AgentConfig, AgentError, clock,
+    AgentConfig, AgentError,
+    checkpoint::{self, CheckpointError, Disk, Saved},
+    clock,
     engine::{self, EngineState},
-    gc,
+    gc, local,
+    lock::Lock,
     manager::Manager,
+    membership::Membership,
     node::{self, MachineFacts, allocatable},
     probe::Prober,
     runtime::Runtime,
@@ -24,6 +29,12 @@ use crate::{
 /// How long the engine may take for its first answer.
 const FIRST_LOOK: Duration = Duration::from_secs(2);
 
+/// How long the parts may take to end; containers do not depend on it.
+const END_WITHIN: Duration = Duration::from_secs(5);
+
+/// Until the checkpoint is tried again where it is still being closed.
+const BUSY_WAIT: Duration = Duration::from_millis(20);
+
 /// How long clearing up may take at the end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -33,6 +44,56 @@ pub(crate) async fn run(
     runtime: Arc<dyn Runtime>,
     shutdown: CancellationToken,
 ) -> Result<(), AgentError> {
+    let _lock = Lock::take(&config.data_dir)?;
+    let membership = Membership::open(&config)?;
+    if let Some(membership) = &membership {
+        tokio::select! {
+            joined = membership.join() => joined?,
+            () = shutdown.cancelled() => return Ok(()),
+        }
+    }
+    let (disk, saved) = open_checkpoint(config.data_dir.clone()).await;
+    let stop_writing = CancellationToken::new();
+    let mut parts = JoinSet::new();
+    let shared = start(&mut parts, config, runtime, membership, saved).await?;
+    let writer = tokio::spawn(checkpoint::write(
+        Arc::clone(&shared.checkpoint),
+        disk,
+        shared.config.data_dir.clone(),
+        stop_writing.clone(),
+    ));
+    let ended = tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        Some(ended) = parts.join_next() => Err(ended),
+    };
+    parts.abort_all();
+    stop_writing.cancel();
+    let ends = async {
+        // The last statuses are kept before the folder is another agent's.
+        drop(writer.await);
+        while parts.join_next().await.is_some() {}
+    };
+    if tokio::time::timeout(END_WITHIN, ends).await.is_err() {
+        tracing::warn!("the agent's parts take long to end");
+    }
+    match ended {
+        Ok(()) => {
+            remove_unused_bridge(&shared).await;
+            Ok(())
+        }
+        Err(Ok(part)) => Err(AgentError::PartEnded(part)),
+        Err(Err(error)) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Starts the parts.
+async fn start(
+    parts: &mut JoinSet<&'static str>,
+    config: AgentConfig,
+    runtime: Arc<dyn Runtime>,
+    membership: Option<Arc<Membership>>,
+    saved: Saved,
+) -> Result<Arc<Shared>, AgentError> {
     let facts = MachineFacts::read(&config);
     let (prober, probes) = Prober::new();
     let first = first_look(runtime.as_ref()).await;
@@ -40,39 +101,53 @@ pub(crate) async fn run(
     let (engine_state, engine) = watch::channel(first);
     let machine = machine(&config, &facts).await;
     let shared = Arc::new(Shared::new(config, runtime, machine, prober));
+    shared.checkpoint.begin(&saved);
     let (images_in_use, in_use) = watch::channel(BTreeSet::new());
-    let (cluster_known, cluster) = watch::channel(false);
     let (assign, assignments) = mpsc::channel(16);
     let (news, engine_news) = mpsc::channel(256);
+    let session = Session::new(Arc::clone(&shared), membership.clone(), assign, node)?;
+    let manager = Manager::new(Arc::clone(&shared), saved, images_in_use);
 
-    let session = Session::new(Arc::clone(&shared), assign, node, cluster_known)?;
-    let manager = Manager::new(Arc::clone(&shared), images_in_use);
-    let mut parts = JoinSet::new();
     parts.spawn(named("prober", probes));
     parts.spawn(named("session", session.run()));
     parts.spawn(named("manager", manager.run(assignments, engine_news)));
-    parts.spawn(named(
-        "engine watch",
-        follow(Arc::clone(&shared), cluster, news, engine_state),
-    ));
-    parts.spawn(named(
-        "node report",
-        node::report(Arc::clone(&shared), facts, engine.clone(), hello),
-    ));
-    parts.spawn(named(
-        "image collector",
-        gc::collect(Arc::clone(&shared), engine, in_use),
-    ));
-    tokio::select! {
-        () = shutdown.cancelled() => {
-            parts.shutdown().await;
-            remove_unused_bridge(&shared).await;
-            Ok(())
+    let followed = follow(Arc::clone(&shared), news, engine_state);
+    parts.spawn(named("engine watch", followed));
+    let told = node::report(Arc::clone(&shared), facts, engine.clone(), hello);
+    parts.spawn(named("node report", told));
+    let collected = gc::collect(Arc::clone(&shared), engine, in_use);
+    parts.spawn(named("image collector", collected));
+    parts.spawn(named("local door", local::serve(Arc::clone(&shared))));
+    if let Some(membership) = membership {
+        parts.spawn(named(
+            "certificate renewal",
+            async move { membership.keep().await },
+        ));
+    }
+    Ok(shared)
+}
+
+/// The checkpoint, and what is in it. Where it cannot be opened now, the agent does without until it can.
+async fn open_checkpoint(data_dir: PathBuf) -> (Option<Disk>, Saved) {
+    let begin = Instant::now();
+    let opened = loop {
+        let data_dir = data_dir.clone();
+        match tokio::task::spawn_blocking(move || Disk::open(&data_dir)).await {
+            // That of an agent that has just ended in this process.
+            Ok(Err(CheckpointError::Busy)) if begin.elapsed() < END_WITHIN => {
+                tokio::time::sleep(BUSY_WAIT).await;
+            }
+            opened => break opened,
         }
-        Some(ended) = parts.join_next() => match ended {
-            Ok(part) => Err(AgentError::PartEnded(part)),
-            Err(error) => std::panic::resume_unwind(error.into_panic()),
-        },
+    };
+    match opened {
+        Ok(Ok((disk, saved))) => (Some(disk), saved),
+        Ok(Err(error)) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(error, "there is no checkpoint to start from");
+            (None, Saved::default())
+        }
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }
 
@@ -84,13 +159,11 @@ async fn named(name: &'static str, part: impl Future<Output = ()> + Send) -> &'s
 /// Follows the engine once the cluster, and with it the labels of this node's containers, is known.
 async fn follow(
     shared: Arc<Shared>,
-    mut cluster: watch::Receiver<bool>,
     news: mpsc::Sender<engine::EngineNews>,
     state: watch::Sender<EngineState>,
 ) {
-    if cluster.wait_for(|known| *known).await.is_ok() {
-        engine::follow(shared, news, state).await;
-    }
+    shared.cluster_known().await;
+    engine::follow(shared, news, state).await;
 }
 
 /// Leaves nothing behind in the engine where no pod is left. With pods, their bridge stays for them.

@@ -11,7 +11,7 @@ pub struct AgentConfig {
     pub node_name: String,
     /// Folder for pod volumes and other files of the agent; made where missing.
     pub data_dir: PathBuf,
-    /// The server to dial.
+    /// The servers to dial.
     pub server: ServerAddress,
     /// The engine, such as `unix:///run/docker.sock`; `DOCKER_HOST` or the usual socket where not stated.
     pub docker_host: Option<String>,
@@ -33,6 +33,8 @@ pub struct AgentConfig {
     pub log_bytes_max: u64,
     /// How often all containers are compared with what is wanted although nothing told of a change.
     pub resync: Duration,
+    /// How long a server may take, after the agent's start, to say what is to run; then the checkpoint is taken for it.
+    pub offline_after: Duration,
 }
 
 impl Default for AgentConfig {
@@ -51,11 +53,12 @@ impl Default for AgentConfig {
             parallel_starts: 8,
             log_bytes_max: 20 << 20,
             resync: Duration::from_secs(60),
+            offline_after: Duration::from_secs(3),
         }
     }
 }
 
-/// Where the server is.
+/// Where the servers are.
 #[derive(Clone, PartialEq, Eq)]
 pub enum ServerAddress {
     /// A Unix socket of this machine.
@@ -67,6 +70,42 @@ pub enum ServerAddress {
         /// Sent as `authorization: Bearer …`; nothing is sent where empty.
         token: String,
     },
+    /// Any of several servers, over mutual TLS.
+    Tls {
+        /// `host:port` of one server or more. Servers heard of later are kept with the files, and dialled as well; may be
+        /// empty once the node has joined.
+        addresses: Vec<String>,
+        /// The node's key and certificate, and whom it trusts.
+        files: TlsFiles,
+        /// Lets the node in where it has no certificate of this cluster yet; not looked at otherwise.
+        join_token: Option<String>,
+    },
+}
+
+/// Where a node keeps its key, its certificate, the CAs it trusts, and the servers it has heard of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// A folder for nothing else; made with mode 0700 where missing.
+    pub dir: PathBuf,
+}
+
+impl TlsFiles {
+    /// The usual place in an agent's data folder.
+    pub fn in_data_dir(data_dir: &std::path::Path) -> Self {
+        Self {
+            dir: data_dir.join("identity"),
+        }
+    }
+
+    /// True once the node has joined a cluster; also where its files cannot be read now.
+    pub fn has_joined(&self) -> bool {
+        !matches!(skep_trust::Credentials::load(&self.dir), Ok(None))
+    }
+
+    /// The servers heard of last, one a line.
+    pub(crate) fn servers(&self) -> PathBuf {
+        self.dir.join("servers")
+    }
 }
 
 impl std::fmt::Debug for ServerAddress {
@@ -74,6 +113,7 @@ impl std::fmt::Debug for ServerAddress {
         match self {
             Self::Unix(path) => write!(f, "Unix({})", path.display()),
             Self::Uri { uri, .. } => write!(f, "Uri({uri})"),
+            Self::Tls { addresses, files, .. } => write!(f, "Tls({addresses:?}, {})", files.dir.display()),
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod agent;
 mod check;
+mod checkpoint;
 mod clock;
 mod config;
 mod engine;
@@ -13,22 +14,28 @@ mod error;
 mod gc;
 mod images;
 mod ipam;
+mod link;
+mod local;
+mod lock;
 mod manager;
+mod membership;
 mod node;
 mod objects;
 mod outbox;
 mod pod;
 mod probe;
+mod roster;
 pub mod runtime;
 mod session;
 mod shared;
 pub mod spec;
+mod streams;
 #[cfg(test)]
 mod testing;
 pub mod volumes;
 mod worker;
 
-pub use config::{AgentConfig, ImageGcThresholds, PressureThresholds, ServerAddress, host_name};
+pub use config::{AgentConfig, ImageGcThresholds, PressureThresholds, ServerAddress, TlsFiles, host_name};
 pub use error::AgentError;
 
 use std::sync::Arc;
@@ -36,10 +43,16 @@ use std::sync::Arc;
 use runtime::Docker;
 use tokio_util::sync::CancellationToken;
 
+/// Where an agent with this data folder answers on its machine: the service `skep.v1.Local`, on a Unix socket of mode 0600.
+pub fn local_socket(data_dir: &std::path::Path) -> std::path::PathBuf {
+    local::path(data_dir)
+}
+
 /// Runs an agent until `shutdown` is cancelled. Containers go on running after it has ended.
 ///
 /// # Errors
-/// Where the configuration, the data folder or the engine's address cannot be used at all.
+/// Where the configuration, the data folder or the engine's address cannot be used at all, or the cluster does not let the
+/// machine in.
 pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(), AgentError> {
     std::fs::create_dir_all(&config.data_dir).map_err(|source| AgentError::DataDir {
         path: config.data_dir.clone(),

@@ -6,8 +6,9 @@ use std::{
 };
 
 use prost_types::Struct;
-use skep_api::proto::{
-    AgentMessage, EventReport, EventReports, PodReport, PodReports, agent_message::Message,
+use skep_api::{
+    PodStatus, convert,
+    proto::{AgentMessage, EventReport, EventReports, PodReport, PodReports, agent_message::Message},
 };
 use tokio::sync::Notify;
 
@@ -48,6 +49,12 @@ impl Outbox {
     /// Notes how a pod is doing, where the server knows that already.
     pub(crate) fn keep(&self, report: PodReport) {
         self.lock().pods.insert(report.uid.clone(), report);
+    }
+
+    /// The status that was told last of a pod.
+    pub(crate) fn status(&self, uid: &str) -> Option<PodStatus> {
+        let document = self.lock().pods.get(uid)?.status.clone()?;
+        serde_json::from_value(convert::value_from_struct(document)).ok()
     }
 
     /// The server has nothing to do with the pod any more.

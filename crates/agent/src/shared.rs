@@ -10,16 +10,20 @@ use std::{
 };
 
 use skep_api::{Pod, ResourceList, proto::EventReport};
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::{Notify, Semaphore, watch};
 
 use crate::{
-    AgentConfig, clock,
+    AgentConfig,
+    checkpoint::{Checkpoint, Owner},
+    clock,
     images::Images,
     ipam::Ipam,
+    link::Link,
     objects::Objects,
     outbox::Outbox,
     pod::Note,
     probe::Prober,
+    roster::Roster,
     runtime::Runtime,
     spec::{Dns, Facts},
     volumes::Volumes,
@@ -33,11 +37,18 @@ pub(crate) struct Shared {
     pub(crate) objects: Objects,
     pub(crate) images: Images,
     pub(crate) outbox: Outbox,
+    /// What is kept on the disk, for a start without a server.
+    pub(crate) checkpoint: Arc<Checkpoint>,
+    /// The pods of this node, for who asks on the machine.
+    pub(crate) roster: Roster,
+    /// Whether a session stands.
+    pub(crate) link: Link,
     pub(crate) prober: Prober,
     /// Containers that may be made and started at the same time.
     pub(crate) starts: Semaphore,
-    /// The cluster's id, once a server has told it.
-    pub(crate) cluster: OnceLock<String>,
+    /// The cluster's id, once a server or the checkpoint has told it.
+    cluster: OnceLock<String>,
+    cluster_known: watch::Sender<bool>,
     /// The engine may not lower OOM scores here; asking again costs a failed start each time.
     pub(crate) oom_score_refused: AtomicBool,
     /// Counts what may change the engine's list of images.
@@ -91,8 +102,12 @@ impl Shared {
             objects: Objects::default(),
             images: Images::new(Arc::clone(&runtime)),
             outbox: Outbox::default(),
+            checkpoint: Arc::default(),
+            roster: Roster::default(),
+            link: Link::new(clock::now()),
             starts: Semaphore::new(config.parallel_starts.max(1)),
             cluster: OnceLock::new(),
+            cluster_known: watch::channel(false).0,
             oom_score_refused: AtomicBool::new(false),
             image_changes: AtomicU64::new(0),
             bridge_changed: Notify::new(),
@@ -110,6 +125,31 @@ impl Shared {
     /// The cluster's id; empty before a server has told it, and then nothing is started.
     pub(crate) fn cluster(&self) -> &str {
         self.cluster.get().map_or("", String::as_str)
+    }
+
+    /// The node belongs to this cluster from now on.
+    ///
+    /// # Errors
+    /// The id of the cluster that it belongs to already.
+    pub(crate) fn join_cluster(&self, id: &str) -> Result<(), String> {
+        let ours = self.cluster.get_or_init(|| id.to_owned());
+        if ours != id {
+            return Err(ours.clone());
+        }
+        if !self.cluster_known.send_replace(true) {
+            self.checkpoint.own(&Owner {
+                cluster_id: id.to_owned(),
+                node_name: self.config.node_name.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Waits until the cluster, and with it the labels of this node's containers, is known.
+    pub(crate) async fn cluster_known(&self) {
+        let mut known = self.cluster_known.subscribe();
+        // The sender lives as long as this does.
+        drop(known.wait_for(|known| *known).await);
     }
 
     /// Name of the bridge in the engine. Several nodes and clusters may share one engine.

@@ -42,7 +42,7 @@ pub(crate) struct Globals {
     /// The namespace to work in
     #[arg(short, long, global = true, value_name = "NAME")]
     pub(crate) namespace: Option<String>,
-    /// The server to ask: unix:///PATH or http://HOST:PORT
+    /// The server to ask: unix:///PATH, http://HOST:PORT or https://HOST:PORT
     #[arg(short, long, global = true, value_name = "ADDRESS")]
     pub(crate) server: Option<String>,
     /// How long to wait for one answer, such as 30s; 0 waits for ever
@@ -60,6 +60,8 @@ pub(crate) struct Globals {
 /// Every command; the first line of each is what help shows.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Run this machine as a node of a cluster; show its pods on the spot
+    Agent(Box<commands::agent::AgentArgs>),
     /// Set and take away annotations of objects
     Annotate(commands::label::LabelArgs),
     /// Make objects as files describe them
@@ -67,6 +69,10 @@ pub(crate) enum Command {
     /// Show the kinds of the cluster
     #[command(name = "api-resources")]
     ApiResources(commands::api_resources::ApiResourcesArgs),
+    /// Change the CA of the cluster
+    Ca(commands::ca::CaArgs),
+    /// Show CAs and certificates
+    Cert(commands::ca::CertArgs),
     /// Show where the cluster is and how it is doing
     #[command(name = "cluster-info")]
     ClusterInfo(commands::cluster_info::ClusterInfoArgs),
@@ -98,14 +104,22 @@ pub(crate) enum Command {
     Label(commands::label::LabelArgs),
     /// Show what containers wrote
     Logs(Box<commands::logs::LogsArgs>),
+    /// Show and change the servers of the cluster
+    Member(commands::member::MemberArgs),
     /// Change fields of an object
     Patch(commands::patch::PatchArgs),
     /// Follow, undo, restart and pause rollouts of deployments
     Rollout(commands::rollout::RolloutArgs),
     /// Set the number of pods
     Scale(commands::scale::ScaleArgs),
+    /// Run this machine as a server of a cluster
+    Server(Box<commands::server::ServerArgs>),
     /// Change images, variables and resources of pod templates
     Set(commands::set::SetArgs),
+    /// Save, check and restore the state of the cluster
+    Snapshot(commands::snapshot::SnapshotArgs),
+    /// Make, list and revoke the tokens that let machines in
+    Token(commands::token::TokenArgs),
     /// Let a node take new pods again
     Uncordon(commands::cordon::CordonArgs),
     /// Run a cluster on this machine
@@ -117,8 +131,9 @@ pub(crate) enum Command {
 }
 
 /// Commands under the headings of help. A test holds it to [`Command`].
-const GROUPS: [(&str, &[&str]); 6] = [
-    ("Start", &["up"]),
+const GROUPS: [(&str, &[&str]); 7] = [
+    ("Start", &["up", "server", "agent"]),
+    ("Cluster commands", &["member", "token", "snapshot", "ca", "cert"]),
     (
         "Basic commands",
         &["apply", "create", "get", "explain", "edit", "delete"],
@@ -138,7 +153,12 @@ const GROUPS: [(&str, &[&str]); 6] = [
 impl Command {
     /// True where the command runs the cluster itself instead of asking one.
     pub(crate) fn is_daemon(&self) -> bool {
-        matches!(self, Self::Up(_))
+        match self {
+            Self::Up(_) => true,
+            Self::Server(args) => args.is_daemon(),
+            Self::Agent(args) => args.is_daemon(),
+            _ => false,
+        }
     }
 }
 
@@ -220,6 +240,15 @@ mod tests {
 
             Start:
               up             Run a cluster on this machine
+              server         Run this machine as a server of a cluster
+              agent          Run this machine as a node of a cluster; show its pods on the spot
+
+            Cluster commands:
+              member         Show and change the servers of the cluster
+              token          Make, list and revoke the tokens that let machines in
+              snapshot       Save, check and restore the state of the cluster
+              ca             Change the CA of the cluster
+              cert           Show CAs and certificates
 
             Basic commands:
               apply          Make objects as files describe them
@@ -261,7 +290,8 @@ mod tests {
                                                 SKEP_CONFIG]
                   --context <NAME>              The context of the config file to use
               -n, --namespace <NAME>            The namespace to work in
-              -s, --server <ADDRESS>            The server to ask: unix:///PATH or http://HOST:PORT
+              -s, --server <ADDRESS>            The server to ask: unix:///PATH, http://HOST:PORT or
+                                                https://HOST:PORT
                   --request-timeout <DURATION>  How long to wait for one answer, such as 30s; 0 waits for ever
                                                 [default: 0]
               -v, --verbose[=<LEVEL>]           Say more on standard error; -v=2 more still
@@ -308,6 +338,18 @@ mod tests {
             "config set-context --current --namespace=shop",
             "config use-context far",
             "get nodes -v=6 --request-timeout=5s",
+            "server --init --advertise 10.0.0.1 --name a --listen 0.0.0.0:7443",
+            "server --join a:7443,b:7443 --token t --learner",
+            "server leave --data-dir d",
+            "server recover --the-others-are-lost",
+            "agent --join a:7443 --token t --pool edge --label disk=fast --taint gpu=yes:NoSchedule",
+            "agent pods",
+            "agent logs web-0 -c main -f --tail 10",
+            "member remove b",
+            "token create --role server --uses 2 --lifetime 1h",
+            "ca rotate --retire-after 24h",
+            "cert status",
+            "snapshot restore file --data-dir d",
         ] {
             let words = std::iter::once("skep").chain(line.split_whitespace());
             if let Err(error) = Cli::grouped().try_get_matches_from(words) {
@@ -320,6 +362,9 @@ mod tests {
     fn contradictions_are_refused() {
         for line in [
             "create secret docker-registry p",
+            "server --init --join a --token t",
+            "server --join a",
+            "agent --taint gpu",
             "create deployment web",
             "patch pod a",
             "delete pod a --now --grace-period=3",

@@ -56,10 +56,17 @@ pub(crate) struct NamedCluster {
 
 /// Where a cluster is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct ClusterEntry {
-    /// `unix:///PATH` or `http://HOST:PORT`.
+    /// `unix:///PATH`, `http://HOST:PORT` or `https://HOST:PORT`.
     #[serde(default)]
     pub(crate) server: String,
+    /// More servers of the cluster, `https://HOST:PORT`, for when the first one does not answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) other_servers: Vec<String>,
+    /// The CAs to trust: PEM in base64.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) certificate_authority_data: String,
 }
 
 /// A user by name.
@@ -74,10 +81,17 @@ pub(crate) struct NamedUser {
 
 /// How a user is known to a server.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) struct UserEntry {
     /// Bearer token; empty sends none.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) token: String,
+    /// The user's certificate: PEM in base64.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) client_certificate_data: String,
+    /// The key of that certificate: PEM in base64.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) client_key_data: String,
 }
 
 /// A context by name.
@@ -102,6 +116,20 @@ pub(crate) struct ContextEntry {
     /// Namespace to work in; empty is `default`.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub(crate) namespace: String,
+}
+
+impl ClusterEntry {
+    /// Puts other servers in place; the first one stays first while it is among them. False where nothing changes.
+    pub(crate) fn set_servers(&mut self, mut servers: Vec<String>) -> bool {
+        servers.sort_by_key(|server| *server != self.server);
+        let before = (self.server.clone(), self.other_servers.clone());
+        let mut servers = servers.into_iter();
+        if let Some(first) = servers.next() {
+            self.server = first;
+            self.other_servers = servers.collect();
+        }
+        before != (self.server.clone(), self.other_servers.clone())
+    }
 }
 
 impl Config {
@@ -163,6 +191,14 @@ impl Config {
             .map(|named| &named.context)
     }
 
+    /// The cluster of this name, to be changed.
+    pub(crate) fn cluster_mut(&mut self, name: &str) -> Option<&mut ClusterEntry> {
+        let mut clusters = self.clusters.iter_mut();
+        clusters
+            .find(|named| named.name == name)
+            .map(|named| &mut named.cluster)
+    }
+
     /// The cluster of this name.
     pub(crate) fn cluster(&self, name: &str) -> Option<&ClusterEntry> {
         self.clusters
@@ -181,18 +217,25 @@ impl Config {
 
     /// Adds or replaces cluster, user and context of one name. It becomes the current context where none was.
     pub(crate) fn set_cluster(&mut self, name: &str, server: &str, token: &str) {
-        self.clusters.retain(|named| named.name != name);
-        self.users.retain(|named| named.name != name);
         let cluster = ClusterEntry {
             server: server.to_owned(),
+            ..ClusterEntry::default()
         };
+        let user = UserEntry {
+            token: token.to_owned(),
+            ..UserEntry::default()
+        };
+        self.set_entries(name, cluster, user);
+    }
+
+    /// As [`Self::set_cluster`], with all there is to say of cluster and user.
+    pub(crate) fn set_entries(&mut self, name: &str, cluster: ClusterEntry, user: UserEntry) {
+        self.clusters.retain(|named| named.name != name);
+        self.users.retain(|named| named.name != name);
         self.clusters.push(NamedCluster {
             name: name.to_owned(),
             cluster,
         });
-        let user = UserEntry {
-            token: token.to_owned(),
-        };
         self.users.push(NamedUser {
             name: name.to_owned(),
             user,
@@ -231,6 +274,25 @@ mod tests {
         let mut config = Config::default();
         config.set_cluster("local", "unix:///run/skep.sock", "s3cret");
         config
+    }
+
+    #[test]
+    fn the_server_that_is_used_stays_first_while_it_is_there() {
+        let mut cluster = ClusterEntry {
+            server: "https://b".into(),
+            ..ClusterEntry::default()
+        };
+        assert!(cluster.set_servers(vec!["https://a".into(), "https://b".into()]));
+        assert_eq!(
+            (cluster.server.as_str(), cluster.other_servers.len()),
+            ("https://b", 1)
+        );
+        assert!(!cluster.set_servers(vec!["https://a".into(), "https://b".into()]));
+        assert!(cluster.set_servers(vec!["https://a".into()]));
+        assert_eq!(
+            (cluster.server.as_str(), cluster.other_servers.len()),
+            ("https://a", 0)
+        );
     }
 
     #[test]

@@ -3,28 +3,32 @@
 use std::{
     io::IsTerminal,
     path::{Path, PathBuf},
-    time::Duration,
 };
 
 use anyhow::{anyhow, bail};
-use hyper_util::rt::TokioIo;
 use skep_api::proto::cluster_client::ClusterClient;
-use tokio::{net::UnixStream, sync::OnceCell};
+use tokio::sync::OnceCell;
 use tonic::{
     Request, Status,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
-    transport::{Channel, Endpoint, Uri},
+    transport::Channel,
 };
 
-use crate::{cli::Globals, config::Config};
+use crate::{
+    cli::Globals,
+    config::{ClusterEntry, Config, UserEntry},
+    target::Target,
+};
 
 /// Largest answer that is taken, in bytes.
 const MESSAGE_BYTES_MAX: usize = 256 << 20;
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A connection to a server; cheap to clone.
+pub(crate) type Connection = InterceptedService<Channel, Authorization>;
 
 /// The client of a server; cheap to clone.
-pub(crate) type Client = ClusterClient<InterceptedService<Channel, Authorization>>;
+pub(crate) type Client = ClusterClient<Connection>;
 
 /// What a command works with. Connects when the client is first asked for.
 #[derive(Debug)]
@@ -33,7 +37,7 @@ pub(crate) struct Context {
     config_path: PathBuf,
     config: Option<Config>,
     namespace: String,
-    client: OnceCell<Client>,
+    connection: OnceCell<Connection>,
 }
 
 impl Context {
@@ -49,7 +53,7 @@ impl Context {
             config_path,
             config,
             namespace: String::new(),
-            client: OnceCell::new(),
+            connection: OnceCell::new(),
         };
         context.namespace = context.choose_namespace()?;
         Ok(context)
@@ -60,7 +64,16 @@ impl Context {
     /// # Errors
     /// Where no cluster is configured or the server is out of reach.
     pub(crate) async fn client(&self) -> anyhow::Result<Client> {
-        self.client.get_or_try_init(|| self.connect()).await.cloned()
+        let client = ClusterClient::new(self.connection().await?);
+        Ok(client.max_decoding_message_size(MESSAGE_BYTES_MAX))
+    }
+
+    /// The connection itself, for the other services.
+    ///
+    /// # Errors
+    /// As for [`Self::client`].
+    pub(crate) async fn connection(&self) -> anyhow::Result<Connection> {
+        self.connection.get_or_try_init(|| self.connect()).await.cloned()
     }
 
     /// The namespace to work in: `--namespace`, else the context's, else `default`.
@@ -94,6 +107,35 @@ impl Context {
             |name| std::env::var_os(name).is_some_and(|value: std::ffi::OsString| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         !self.globals.no_color && !refused("NO_COLOR") && !dumb && std::io::stdout().is_terminal()
+    }
+
+    /// Writes the servers of the cluster that was asked into the config, where it is reached with TLS and they have
+    /// changed. The one that is first there stays first while it is one of them.
+    ///
+    /// # Errors
+    /// Where the config cannot be written.
+    pub(crate) fn remember_servers(&self, servers: Vec<String>) -> anyhow::Result<()> {
+        let mut config = self.config();
+        let name = self
+            .globals
+            .context
+            .clone()
+            .unwrap_or_else(|| config.current_context.clone());
+        let cluster_name = config
+            .context(&name)
+            .map(|context| context.cluster.clone())
+            .unwrap_or_default();
+        let given = self.globals.server.is_some();
+        let Some(cluster) = config
+            .cluster_mut(&cluster_name)
+            .filter(|cluster| cluster.server.starts_with("https://"))
+        else {
+            return Ok(());
+        };
+        if given || servers.is_empty() || !cluster.set_servers(servers) {
+            return Ok(());
+        }
+        config.save(&self.config_path)
     }
 
     fn choose_namespace(&self) -> anyhow::Result<String> {
@@ -133,21 +175,25 @@ impl Context {
         })
     }
 
-    /// The server's address and the bearer token for it (empty: none).
-    fn server(&self) -> anyhow::Result<(String, String)> {
+    /// Where to go and what to show there.
+    fn target(&self) -> anyhow::Result<Target> {
         let config = self.config();
         let name = self.globals.context.as_ref().unwrap_or(&config.current_context);
         let context = config.context(name).cloned().unwrap_or_default();
-        let token = config
-            .user(&context.user)
-            .map(|user| user.token.clone())
-            .unwrap_or_default();
+        let user = config.user(&context.user).cloned().unwrap_or_default();
+        let cluster = config.cluster(&context.cluster).cloned().unwrap_or_default();
         if let Some(server) = &self.globals.server {
-            // A token belongs to the server it was written down for, and goes to no other.
-            let known = config
-                .cluster(&context.cluster)
-                .is_some_and(|cluster| cluster.server == *server);
-            return Ok((server.clone(), if known { token } else { String::new() }));
+            // What proves who we are belongs to the servers that it was written down for, and goes to no other.
+            let known = cluster.server == *server || cluster.other_servers.contains(server);
+            return if known {
+                Target::new(vec![server.clone()], &cluster, &user)
+            } else {
+                Target::new(
+                    vec![server.clone()],
+                    &ClusterEntry::default(),
+                    &UserEntry::default(),
+                )
+            };
         }
         if config.contexts.is_empty() {
             bail!("no cluster is configured: run `skep up` on this machine first, or name one with --server");
@@ -161,60 +207,25 @@ impl Context {
                 self.config_path.display()
             );
         }
-        match config.cluster(&context.cluster) {
-            Some(cluster) if !cluster.server.is_empty() => Ok((cluster.server.clone(), token)),
-            _ => bail!(
+        if cluster.server.is_empty() {
+            bail!(
                 "context \"{name}\" names the cluster \"{}\", which has no server",
                 context.cluster
-            ),
+            );
         }
+        let servers = std::iter::once(&cluster.server)
+            .chain(&cluster.other_servers)
+            .cloned()
+            .collect();
+        Target::new(servers, &cluster, &user)
     }
 
-    async fn connect(&self) -> anyhow::Result<Client> {
-        let (server, token) = self.server()?;
-        let authorization = Authorization::bearer(&token)?;
-        let channel = self.channel(&server).await?;
-        Ok(ClusterClient::with_interceptor(channel, authorization)
-            .max_decoding_message_size(MESSAGE_BYTES_MAX))
+    async fn connect(&self) -> anyhow::Result<Connection> {
+        let target = self.target()?;
+        let authorization = Authorization::bearer(&target.token)?;
+        let channel = target.channel(self.globals.request_timeout).await?;
+        Ok(InterceptedService::new(channel, authorization))
     }
-
-    async fn channel(&self, server: &str) -> anyhow::Result<Channel> {
-        let unix = server.strip_prefix("unix://").map(ToOwned::to_owned);
-        let uri = if unix.is_some() {
-            "http://localhost"
-        } else {
-            server
-        };
-        if unix.is_none() && !server.starts_with("http://") {
-            bail!("`{server}` is no address of a server: write unix:///PATH or http://HOST:PORT");
-        }
-        let mut endpoint = Endpoint::from_shared(uri.to_owned())
-            .map_err(|_| {
-                anyhow!("`{server}` is no address of a server: write unix:///PATH or http://HOST:PORT")
-            })?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .http2_keep_alive_interval(Duration::from_secs(30))
-            .keep_alive_while_idle(true);
-        if !self.globals.request_timeout.is_zero() {
-            endpoint = endpoint.timeout(self.globals.request_timeout);
-        }
-        let connected = match unix {
-            Some(path) => {
-                endpoint
-                    .connect_with_connector(tower::service_fn(move |_: Uri| dial(path.clone())))
-                    .await
-            }
-            None => endpoint.connect().await,
-        };
-        connected.map_err(|error| {
-            let cause = crate::errors::innermost(&error).to_string();
-            anyhow!("cannot reach the server at {server}: is `skep up` running? ({cause})")
-        })
-    }
-}
-
-async fn dial(path: String) -> std::io::Result<TokioIo<UnixStream>> {
-    UnixStream::connect(path).await.map(TokioIo::new)
 }
 
 /// Puts the bearer token on every call.

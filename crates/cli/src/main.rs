@@ -12,6 +12,7 @@ mod manifests;
 mod output;
 mod reads;
 mod retry;
+mod target;
 mod up;
 mod watch;
 mod writes;
@@ -25,6 +26,7 @@ use context::Context;
 const DAEMON_STACK_BYTES: usize = 1 << 20;
 
 fn main() -> ExitCode {
+    skep_trust::install_crypto();
     let cli = match Cli::from_args() {
         Ok(cli) => cli,
         Err(error) => return usage(&error),

@@ -1,6 +1,6 @@
 //! What a server must be told before it starts.
 
-use std::{net::SocketAddr, path::PathBuf};
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 /// What a server must be told before it starts.
 #[derive(Clone, Debug)]
@@ -15,6 +15,47 @@ pub struct ServerConfig {
     pub token: String,
     /// Addresses for the pods of all nodes; each node gets a /24 of them.
     pub pod_cidr: String,
+    /// How long pods that say nothing about it stay on a node that is lost.
+    pub eviction: Duration,
+    /// What makes it one of several servers; `None` for a server that is alone, on one machine.
+    pub cluster: Option<ClusterConfig>,
+}
+
+/// What makes a server one of several. Each of them must be told the same about pods.
+#[derive(Clone, Debug)]
+pub struct ClusterConfig {
+    /// The folder of its certificates and of what it knows of itself; made where it is missing.
+    pub home: PathBuf,
+    /// What it does in a folder that is no server's yet.
+    pub begin: Begin,
+    /// Its name, for people; no two servers have the same.
+    pub name: String,
+    /// The address to serve on with TLS, port 0 for any.
+    pub listen: SocketAddr,
+    /// Where others reach it, `host:port`; port 0 stands for the one that it listens on.
+    pub advertise: String,
+    /// Stay a learner until promoted.
+    pub learner: bool,
+    /// The time between two backups that the store makes by itself; none where `None`.
+    pub backup_interval: Option<Duration>,
+    /// How many of those are kept.
+    pub backups_kept: usize,
+}
+
+/// What a server does in a folder that is no server's yet. In any other it goes on as the server that it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Begin {
+    /// Refuses to start.
+    Resume,
+    /// Makes a new cluster.
+    Init,
+    /// Joins a cluster.
+    Join {
+        /// Servers of it, `host:port`; they are tried in turn.
+        servers: Vec<String>,
+        /// A join token for servers.
+        token: String,
+    },
 }
 
 impl ServerConfig {
@@ -27,6 +68,8 @@ impl ServerConfig {
             listen: None,
             token: String::new(),
             pod_cidr: "10.244.0.0/16".to_owned(),
+            eviction: Duration::from_secs(30),
+            cluster: None,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! What the parts of a server share.
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use skep_controllers::Settings;
 use skep_state::{Change, Entry, Outcome, State};
@@ -11,8 +11,11 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     clock::now,
     failure::Failure,
+    home::Home,
+    members::Departure,
+    peers::{Channels, Heard},
     read::Pages,
-    sessions::{Leases, Reports, Sessions},
+    sessions::{Greeting, Leases, Reports, Sessions},
     tunnels::Tunnels,
 };
 
@@ -21,16 +24,36 @@ pub(crate) struct Core {
     pub store: Store,
     pub settings: Settings,
     pub leases: Leases,
+    pub heard: Heard,
     pub sessions: Sessions,
+    pub greeting: Greeting,
     pub reports: Reports,
     pub tunnels: Tunnels,
     pub pages: Pages,
     pub addresses: Vec<String>,
+    /// Which server of a cluster this is; `None` where it is alone.
+    pub home: Option<Arc<Home>>,
+    /// The other servers; `None` where this one is alone.
+    pub peers: Option<Arc<Channels>>,
+    pub departure: Departure,
     pub started: Instant,
     pub shutdown: CancellationToken,
 }
 
 impl Core {
+    /// True while this server leads.
+    pub(crate) fn leads(&self) -> bool {
+        *self.store.leadership().borrow()
+    }
+
+    /// The node was heard of, which the leader is told in time.
+    pub(crate) fn hear(&self, node: &str) {
+        self.leases.renew(node, now());
+        if self.peers.is_some() {
+            self.heard.note(node);
+        }
+    }
+
     /// This server's own state: may be a moment behind the leader's.
     pub(crate) fn state(&self) -> State {
         self.store.state()

@@ -3,15 +3,23 @@
 //! [`run`] starts it. Reads and writes of clients are in `read` and `write`, conversations with agents in `sessions` and
 //! `streams`; while the server leads, `leader` runs the controllers and the scheduler. What they share is `Core`.
 
+mod authorize;
 mod bootstrap;
 mod clock;
 mod config;
 mod core;
 mod doors;
+mod error;
 mod failure;
+mod home;
+mod join;
 mod leader;
+mod members;
+mod offline;
+mod peers;
 mod read;
 mod render;
+mod routes;
 mod run;
 mod services;
 mod sessions;
@@ -20,5 +28,7 @@ mod streams;
 mod tunnels;
 mod write;
 
-pub use config::ServerConfig;
-pub use run::{Ready, ServerError, run};
+pub use config::{Begin, ClusterConfig, ServerConfig};
+pub use error::ServerError;
+pub use offline::{Kept, Recovered, inspect, recover, restore};
+pub use run::{Ready, run};

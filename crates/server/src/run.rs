@@ -4,34 +4,41 @@ use std::{
     io,
     net::SocketAddr,
     path::PathBuf,
+    pin::pin,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use skep_api::proto::{FILE_DESCRIPTOR_SET, cluster_server::ClusterServer, node_server::NodeServer};
 use skep_controllers::Settings;
-use skep_store::{OpenError, Store, StoreConfig};
-use tokio::{net::TcpListener, sync::oneshot, task::JoinSet};
+use skep_store::{BackupConfig, Store, StoreConfig};
+use tokio::{
+    sync::oneshot,
+    task::{JoinError, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
-use tonic::service::Routes;
 
 use crate::{
-    ServerConfig,
+    ServerConfig, ServerError,
     bootstrap::bootstrap,
     core::Core,
-    doors::{self, Socket, SocketError, Token},
+    doors::{self, Listeners, Token},
+    failure::Failure,
+    home::Home,
+    join,
     leader::lead,
+    members::Departure,
+    peers::{Channels, Heard, PeerTransport, keep_in_touch, knock},
     read::Pages,
-    services::{ClusterService, NodeService},
-    sessions::{Leases, ReportQueue, Reports, Sessions, batch_reports},
+    routes,
+    sessions::{Greeting, Leases, ReportQueue, Reports, Sessions, batch_reports, keep_greeting},
     tunnels::Tunnels,
 };
 
-/// The largest message taken in: above the largest object, so that an object that is too large is told so by name.
-const MESSAGE_BYTES_MAX: usize = 16 * 1024 * 1024;
-
 /// How long calls in progress may take to end.
 const DRAIN: Duration = Duration::from_secs(5);
+
+/// How long a leader that ends may take to hand over.
+const HAND_OVER_WITHIN: Duration = Duration::from_secs(1);
 
 /// Where a server that answers calls can be reached.
 #[derive(Clone, Debug)]
@@ -44,63 +51,13 @@ pub struct Ready {
     pub cluster_id: String,
 }
 
-/// Why a server ended or did not start.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServerError {
-    /// A setting is not possible.
-    #[error("{0}")]
-    Config(String),
-    /// Another server answers on the socket.
-    #[error("a server is already running on {}", .0.display())]
-    AlreadyRunning(PathBuf),
-    /// The socket cannot be listened on.
-    #[error("cannot listen on {}: {why}", path.display())]
-    Socket {
-        /// Its path.
-        path: PathBuf,
-        /// What stands against it, and what to do.
-        why: String,
-    },
-    /// The TCP address cannot be listened on.
-    #[error("cannot listen on {address}")]
-    Listen {
-        /// As configured.
-        address: SocketAddr,
-        /// Why.
-        source: io::Error,
-    },
-    /// The data folder cannot be made.
-    #[error("cannot make the folder {}", path.display())]
-    Folder {
-        /// Its path.
-        path: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// The store cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The first writes to the store failed.
-    #[error("cannot prepare the cluster: {0}")]
-    Bootstrap(String),
-    /// The store stopped because its disk failed.
-    #[error("the store has stopped because its disk failed ({0}): see to the disk and start again")]
-    Store(String),
-    /// A part of the server ended unexpectedly.
-    #[error("{part} ended unexpectedly: {why}")]
-    Part {
-        /// Which part.
-        part: &'static str,
-        /// Why, in words.
-        why: String,
-    },
-}
+type Parts = JoinSet<(&'static str, io::Result<()>)>;
 
-/// Runs a server until `shutdown` is cancelled; tells `ready` once it answers calls.
+/// Runs a server until `shutdown` is cancelled; tells `ready` once it answers calls, and is a server of its cluster.
 ///
 /// # Errors
-/// Where a setting is impossible, the data folder cannot be used, an address is taken, or a part of the server fails.
+/// Where a setting is impossible, the data folder cannot be used, an address is taken, the cluster does not take the
+/// server (any more), or a part of it fails.
 pub async fn run(
     config: ServerConfig,
     ready: oneshot::Sender<Ready>,
@@ -108,32 +65,45 @@ pub async fn run(
 ) -> Result<(), ServerError> {
     let started = Instant::now();
     let settings = settings(&config)?;
-    make_folder(&config)?;
-    let doors = Doors::open(&config).await?;
-    let store = Store::open(StoreConfig::new(&config.data_dir)).await?;
+    make_folders(&config)?;
+    let listeners = Listeners::open(&config).await?;
+    let home = open_home(&config, &listeners).await?.map(Arc::new);
+    let peers = home
+        .as_ref()
+        .map(|home| Arc::new(Channels::new(home.tls.clone())));
+    let store = Store::open(store_config(&config, home.as_deref(), peers.as_ref())).await?;
     let shutdown = shutdown.child_token();
     let (reports, queue) = Reports::new();
+    let advertised = home.as_ref().map(|home| home.member().address);
     let core = Arc::new(Core {
         store: store.clone(),
         settings,
         leases: Leases::default(),
+        heard: Heard::default(),
         sessions: Sessions::default(),
+        greeting: Greeting::default(),
         reports,
         tunnels: Tunnels::default(),
         pages: Pages::default(),
-        addresses: doors.addresses(&config),
+        addresses: listeners.addresses(&config, advertised.as_deref()),
+        home: home.clone(),
+        peers,
+        departure: Departure::default(),
         started,
         shutdown: shutdown.clone(),
     });
-    let ended = match bootstrap(&core).await {
-        Ok(()) => serve(&core, &config, doors, queue, ready).await,
-        Err(failure) => Err(ServerError::Bootstrap(
-            tonic::Status::from(failure).message().to_owned(),
-        )),
+    let parts = Server {
+        core: &core,
+        config: &config,
+        home: home.as_deref(),
     };
+    let ended = parts.serve(listeners, queue, ready).await;
     shutdown.cancel();
     drop(core);
     store.shutdown().await;
+    if let (Err(ServerError::Left), Some(home)) = (&ended, &home) {
+        home.leave(&config.data_dir)?;
+    }
     ended
 }
 
@@ -155,11 +125,12 @@ fn settings(config: &ServerConfig) -> Result<Settings, ServerError> {
         .map_err(|error| ServerError::Config(format!("pod CIDR: {error}")))?;
     Ok(Settings {
         cluster_cidr,
+        default_toleration: config.eviction,
         ..Settings::default()
     })
 }
 
-fn make_folder(config: &ServerConfig) -> Result<(), ServerError> {
+fn make_folders(config: &ServerConfig) -> Result<(), ServerError> {
     let folder = |path: PathBuf| {
         std::fs::create_dir_all(&path).map_err(|source| ServerError::Folder {
             path: path.clone(),
@@ -167,138 +138,176 @@ fn make_folder(config: &ServerConfig) -> Result<(), ServerError> {
         })
     };
     folder(config.data_dir.clone())?;
+    if let Some(cluster) = &config.cluster {
+        folder(cluster.home.clone())?;
+    }
     match config.socket.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => folder(parent.to_owned()),
         _ => Ok(()),
     }
 }
 
-/// What is listened on.
-struct Doors {
-    socket: Socket,
-    loopback: Option<TcpListener>,
+async fn open_home(config: &ServerConfig, listeners: &Listeners) -> Result<Option<Home>, ServerError> {
+    match (&config.cluster, listeners.address()) {
+        (Some(cluster), Some(bound)) => Home::open(cluster, bound).await.map(Some),
+        _ => Ok(None),
+    }
 }
 
-impl Doors {
-    async fn open(config: &ServerConfig) -> Result<Self, ServerError> {
-        let path = &config.socket;
-        let socket = Socket::bind(path).await.map_err(|error| match error {
-            SocketError::Taken => ServerError::AlreadyRunning(path.clone()),
-            other => ServerError::Socket {
-                path: path.clone(),
-                why: other.to_string(),
-            },
-        })?;
-        let loopback = match config.listen {
-            None => None,
-            Some(address) => {
-                let listener = TcpListener::bind(address).await;
-                Some(listener.map_err(|source| ServerError::Listen { address, source })?)
+fn store_config(config: &ServerConfig, home: Option<&Home>, peers: Option<&Arc<Channels>>) -> StoreConfig {
+    let mut store = StoreConfig::new(&config.data_dir);
+    if let (Some(home), Some(peers), Some(cluster)) = (home, peers, &config.cluster) {
+        store.member = home.member();
+        store.start = home.start();
+        store.transport = Some(Arc::new(PeerTransport::new(store.member.id, peers.clone())));
+        store.backups = cluster.backup_interval.map(|interval| BackupConfig {
+            interval,
+            keep: cluster.backups_kept,
+        });
+    }
+    store
+}
+
+/// A server that has opened all it needs.
+struct Server<'a> {
+    core: &'a Arc<Core>,
+    config: &'a ServerConfig,
+    home: Option<&'a Home>,
+}
+
+impl Server<'_> {
+    /// Runs the parts until the server is told to end or one of them fails.
+    async fn serve(
+        &self,
+        listeners: Listeners,
+        queue: ReportQueue,
+        ready: oneshot::Sender<Ready>,
+    ) -> Result<(), ServerError> {
+        if self.home.is_none() {
+            prepare(self.core).await?;
+        }
+        let (core, shutdown) = (self.core, self.core.shutdown.clone());
+        let address = listeners.address();
+        let mut parts = self.parts(listeners, queue).await;
+        let mut settling = pin!(self.settle());
+        let mut ready = Some(ready);
+        let ended = loop {
+            tokio::select! {
+                // Told to end, every part ends: that is no failure.
+                biased;
+                () = shutdown.cancelled() => break Ok(()),
+                () = core.departure.departed() => break Err(ServerError::Left),
+                why = core.store.failed() => break Err(ServerError::Store(why)),
+                Some(part) = parts.join_next() => break Err(unexpected(part)),
+                settled = &mut settling, if ready.is_some() => {
+                    if let Err(error) = settled {
+                        break Err(error);
+                    }
+                    let where_to_find = Ready {
+                        socket: self.config.socket.clone(),
+                        address,
+                        cluster_id: core.store.cluster_id().to_owned(),
+                    };
+                    // Nobody may want to know.
+                    drop(ready.take().map(|ready| ready.send(where_to_find)));
+                }
             }
         };
-        Ok(Self { socket, loopback })
+        hand_over(core).await;
+        shutdown.cancel();
+        let drained = async { while parts.join_next().await.is_some() {} };
+        if tokio::time::timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!("calls in progress were cut off");
+        }
+        parts.shutdown().await;
+        ended
     }
 
-    fn address(&self) -> Option<SocketAddr> {
-        self.loopback
-            .as_ref()
-            .and_then(|listener| listener.local_addr().ok())
+    async fn parts(&self, listeners: Listeners, queue: ReportQueue) -> Parts {
+        let (core, shutdown) = (self.core, &self.core.shutdown);
+        let mut parts = Parts::new();
+        let services = routes::for_clients(core).await;
+        if let Some(listener) = listeners.loopback {
+            let token = Token::new(&self.config.token);
+            let served = doors::serve_loopback(listener, token, services.clone(), shutdown.clone());
+            parts.spawn(async { ("the TCP door", served.await) });
+        }
+        let served = doors::serve_socket(listeners.socket, services, shutdown.clone());
+        parts.spawn(async { ("the Unix socket", served.await) });
+        if let (Some(listener), Some(home)) = (listeners.tls, self.home) {
+            let services = routes::for_all(core).await;
+            let served = doors::serve_tls(listener, home.tls.clone(), services, shutdown.clone());
+            parts.spawn(async { ("the TLS door", served.await) });
+            parts.spawn(part("the word to agents", keep_greeting(core.clone())));
+            parts.spawn(part("the talk with the leader", keep_in_touch(core.clone())));
+            let trusted = join::keep_credentials(core.clone());
+            parts.spawn(part("the care for certificates", trusted));
+        }
+        parts.spawn(part("the leader's loop", lead(core.clone())));
+        let batcher = core.clone();
+        parts.spawn(part("the writer of reports", async move {
+            batch_reports(&batcher, queue).await;
+        }));
+        parts
     }
 
-    fn addresses(&self, config: &ServerConfig) -> Vec<String> {
-        let socket = format!("unix://{}", config.socket.display());
-        let loopback = self.address().map(|address| format!("http://{address}"));
-        std::iter::once(socket).chain(loopback).collect()
+    /// What has to be done before the server counts as started: it becomes a server of its cluster, and the cluster gets
+    /// its CA.
+    async fn settle(&self) -> Result<(), ServerError> {
+        let (Some(home), Some(peers)) = (self.home, &self.core.peers) else {
+            return Ok(());
+        };
+        if !home.gates().is_empty() {
+            let learner = self
+                .config
+                .cluster
+                .as_ref()
+                .is_some_and(|cluster| cluster.learner);
+            let voter = knock(peers, home.gates(), &home.member(), learner).await;
+            let voter = voter.map_err(ServerError::Join)?;
+            self.core.store.joined().await;
+            home.entered()?;
+            tracing::info!(voter, "is a server of the cluster");
+        }
+        if let Some(ca) = home.new_ca()? {
+            prepare(self.core).await?;
+            join::found(self.core, &ca).await.map_err(bootstrap_failed)?;
+            home.forget_new_ca()?;
+        }
+        Ok(())
     }
 }
 
-/// Runs the parts until the server is told to end or one of them fails.
-async fn serve(
-    core: &Arc<Core>,
-    config: &ServerConfig,
-    doors: Doors,
-    queue: ReportQueue,
-    ready: oneshot::Sender<Ready>,
-) -> Result<(), ServerError> {
-    let where_to_find = Ready {
-        socket: config.socket.clone(),
-        address: doors.address(),
-        cluster_id: core.store.cluster_id().to_owned(),
+async fn prepare(core: &Core) -> Result<(), ServerError> {
+    bootstrap(core).await.map_err(bootstrap_failed)
+}
+
+fn bootstrap_failed(failure: Failure) -> ServerError {
+    ServerError::Bootstrap(tonic::Status::from(failure).message().to_owned())
+}
+
+/// A leader that ends hands over while it can still be heard.
+async fn hand_over(core: &Core) {
+    if core.peers.is_none() || !core.leads() {
+        return;
+    }
+    match tokio::time::timeout(HAND_OVER_WITHIN, core.store.transfer_leader(None)).await {
+        Ok(Ok(())) => tracing::info!("handed over the lead"),
+        Ok(Err(error)) => tracing::info!(%error, "the lead was not handed over"),
+        Err(_) => tracing::info!("nobody took the lead in time"),
+    }
+}
+
+async fn part(name: &'static str, runs: impl Future<Output = ()>) -> (&'static str, io::Result<()>) {
+    runs.await;
+    (name, Ok(()))
+}
+
+fn unexpected(part: Result<(&'static str, io::Result<()>), JoinError>) -> ServerError {
+    let (part, why) = match part {
+        Ok((part, Ok(()))) => (part, "nobody told it to".to_owned()),
+        Ok((part, Err(error))) => (part, error.to_string()),
+        Err(error) => ("a part of the server", error.to_string()),
     };
-    let shutdown = core.shutdown.clone();
-    let mut parts: JoinSet<(&'static str, io::Result<()>)> = JoinSet::new();
-    let routes = routes(core).await;
-    if let Some(listener) = doors.loopback {
-        let served = doors::serve_loopback(
-            listener,
-            Token::new(&config.token),
-            routes.clone(),
-            shutdown.clone(),
-        );
-        parts.spawn(async { ("the TCP door", served.await) });
-    }
-    let served = doors::serve_socket(doors.socket, routes, shutdown.clone());
-    parts.spawn(async { ("the Unix socket", served.await) });
-    let leader = lead(core.clone());
-    parts.spawn(async {
-        leader.await;
-        ("the leader's loop", Ok(()))
-    });
-    let batcher = core.clone();
-    parts.spawn(async move {
-        batch_reports(&batcher, queue).await;
-        ("the writer of reports", Ok(()))
-    });
-    // Nobody may want to know.
-    drop(ready.send(where_to_find));
-    let ended = tokio::select! {
-        // Told to end, every part ends: that is no failure.
-        biased;
-        () = shutdown.cancelled() => Ok(()),
-        why = core.store.failed() => Err(ServerError::Store(why)),
-        Some(part) = parts.join_next() => Err(unexpected(part)),
-    };
-    shutdown.cancel();
-    let drained = async { while parts.join_next().await.is_some() {} };
-    if tokio::time::timeout(DRAIN, drained).await.is_err() {
-        tracing::warn!("calls in progress were cut off");
-    }
-    parts.shutdown().await;
-    ended
-}
-
-fn unexpected(part: Result<(&'static str, io::Result<()>), tokio::task::JoinError>) -> ServerError {
-    match part {
-        Ok((part, Ok(()))) => ServerError::Part {
-            part,
-            why: "nobody told it to".to_owned(),
-        },
-        Ok((part, Err(error))) => ServerError::Part {
-            part,
-            why: error.to_string(),
-        },
-        Err(error) => ServerError::Part {
-            part: "a part of the server",
-            why: error.to_string(),
-        },
-    }
-}
-
-/// Every service that is offered, the same through each door.
-async fn routes(core: &Arc<Core>) -> Routes {
-    let cluster =
-        ClusterServer::new(ClusterService(core.clone())).max_decoding_message_size(MESSAGE_BYTES_MAX);
-    let node = NodeServer::new(NodeService(core.clone())).max_decoding_message_size(MESSAGE_BYTES_MAX);
-    let (reporter, health) = tonic_health::server::health_reporter();
-    reporter.set_serving::<ClusterServer<ClusterService>>().await;
-    reporter.set_serving::<NodeServer<NodeService>>().await;
-    let reflection = tonic_reflection::server::Builder::configure()
-        .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
-        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-        .build_v1()
-        .expect("the descriptors are those that were compiled in");
-    Routes::new(cluster)
-        .add_service(node)
-        .add_service(health)
-        .add_service(reflection)
+    ServerError::Part { part, why }
 }

@@ -12,6 +12,7 @@ use skep_api::{
         WatchRequest, WriteResponse, cluster_server::Cluster, node_server, tunnel_up,
     },
 };
+use skep_trust::Identity;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -98,7 +99,9 @@ impl Cluster for ClusterService {
     }
 
     async fn logs(&self, request: Request<LogsRequest>) -> Answer<Self::LogsStream> {
-        answer(streams::logs(&self.0, request.into_inner()).await)
+        streams::logs(&self.0, request.into_inner())
+            .await
+            .map(Response::new)
     }
 
     async fn exec(&self, request: Request<Streaming<ExecInput>>) -> Answer<Self::ExecStream> {
@@ -131,7 +134,8 @@ impl node_server::Node for NodeService {
     type TunnelStream = ReceiverStream<Result<TunnelDown, Status>>;
 
     async fn session(&self, request: Request<Streaming<AgentMessage>>) -> Answer<Self::SessionStream> {
-        sessions::converse(self.0.clone(), request.into_inner())
+        let caller = request.extensions().get::<Identity>().cloned();
+        sessions::converse(self.0.clone(), caller, request.into_inner())
             .await
             .map(Response::new)
     }

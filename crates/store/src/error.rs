@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::space::mib;
 
 /// Why a store could not be opened.
@@ -62,23 +64,31 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
+    /// The log names several servers, and there is no way to them.
+    #[error("{} belongs to a cluster of {servers} servers: start it as one of them, or recover it for this server alone", dir.display())]
+    Several {
+        /// The store's folder.
+        dir: PathBuf,
+        /// How many servers there are.
+        servers: usize,
+    },
     /// Consensus could not begin.
     #[error("the store could not start: {0}")]
     Start(String),
 }
 
 /// Why a proposal was not carried out.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ProposeError {
-    /// Another server leads: propose there. Nothing was written.
-    #[error("this server does not lead{}", leader.map_or(String::new(), |leader| format!("; server {leader} does")))]
+    /// No server took the entry in time: too few of them are up, or none of them leads yet. Nothing was written.
+    #[error("no server leads{}: see whether a majority of the servers is up, and retry", hint(*leader))]
     NotLeader {
-        /// The leader, where it is known.
+        /// Who may lead.
         leader: Option<u64>,
     },
-    /// The leader changed while the entry was on its way: it may or may not be carried out. Propose it again with the
-    /// same request id.
-    #[error("leadership changed while the entry was on its way: propose it again with the same request id")]
+    /// The leader changed, or too few servers answered, while the entry was on its way: it may or may not be carried
+    /// out. Propose it again with the same request id.
+    #[error("the entry was on its way when its leader was lost: propose it again with the same request id")]
     Uncertain,
     /// The disk is nearly full. Nothing was written; free space and retry.
     #[error(
@@ -118,22 +128,74 @@ impl ProposeError {
     }
 }
 
+fn hint(leader: Option<u64>) -> String {
+    leader.map_or(String::new(), |leader| format!(" (it may be server {leader})"))
+}
+
 /// Why a linearizable read was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 pub enum ReadError {
-    /// Another server leads: read there.
-    #[error("this server does not lead{}", leader.map_or(String::new(), |leader| format!("; server {leader} does")))]
+    /// No server could be asked that is known to lead.
+    #[error("no server leads{}: see whether a majority of the servers is up, and retry", hint(*leader))]
     NotLeader {
-        /// The leader, where it is known.
+        /// Who may lead.
         leader: Option<u64>,
     },
-    /// Too few servers answer to be sure that this one still leads; retry.
-    #[error("too few servers answer: retry")]
+    /// Too few servers answer to be sure who leads; retry.
+    #[error("too few servers answer: see whether a majority of the servers is up, and retry")]
     NoQuorum,
     /// The disk failed and the store has stopped.
     #[error("the store has stopped because its disk failed ({0}): see to the disk and start again")]
     Storage(String),
     /// The store was shut down.
+    #[error("the store is shut down")]
+    Stopped,
+}
+
+/// Why the servers of a cluster, or its leader, were not changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+pub enum MembershipError {
+    /// No server leads, or it was lost on the way: look at the members, and retry.
+    #[error("no server leads: see whether a majority of the servers is up, look at the members, and retry")]
+    NoLeader,
+    /// There is no such server.
+    #[error("there is no server {id}")]
+    Unknown {
+        /// Its number.
+        id: u64,
+    },
+    /// The number belongs to another server.
+    #[error("server {id} is {name} already: a new server needs a number of its own")]
+    Taken {
+        /// The number.
+        id: u64,
+        /// Whose it is.
+        name: String,
+    },
+    /// A cluster needs a voter.
+    #[error("server {id} is the only voter: promote another one first")]
+    LastVoter {
+        /// Its number.
+        id: u64,
+    },
+    /// The learner did not catch up in time.
+    #[error("server {id} has not caught up yet{}: see whether it is up, and retry", lag.map_or(String::new(), |lag| format!(", it lacks {lag} entries")))]
+    Behind {
+        /// Its number.
+        id: u64,
+        /// What it lacks, where it is known.
+        lag: Option<u64>,
+    },
+    /// Another change of the members is under way: retry.
+    #[error("another change of the members is under way: retry")]
+    InProgress,
+    /// There is nobody to hand the lead to, or nobody took it.
+    #[error("the lead was not handed over: {0}")]
+    Transfer(String),
+    /// A server that was opened without a way to others.
+    #[error("this server is alone: start it with an address for others first")]
+    Alone,
+    /// The store has stopped.
     #[error("the store is shut down")]
     Stopped,
 }

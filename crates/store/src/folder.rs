@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use crate::{OpenError, StoreConfig};
+use crate::{OpenError, Start, StoreConfig};
 
 const FORMAT: u32 = 1;
 
@@ -25,37 +25,161 @@ pub(crate) struct Folder {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Identity {
     format: u32,
+    /// Empty until the cluster is known.
     pub(crate) cluster_id: String,
     pub(crate) server_id: u64,
     /// False until the cluster exists: nothing that was written before was acknowledged.
     pub(crate) ready: bool,
+    /// A cluster that was recovered from a minority lives on under a new lineage: what is left of the others is not part
+    /// of it. The cluster's id where it is empty.
+    #[serde(default)]
+    lineage: String,
+    /// True for a server that was to join: it never makes a cluster of its own.
+    #[serde(default)]
+    pub(crate) joins: bool,
+    /// Tells this folder from one that another time was made for the same server; 0 where an old version made it.
+    #[serde(default)]
+    pub(crate) mark: u64,
+}
+
+/// Which cluster a server, or a message, belongs to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    pub(crate) cluster_id: String,
+    pub(crate) lineage: String,
+}
+
+impl Identity {
+    /// The identity of a server of a cluster that exists.
+    pub(crate) fn of(origin: Origin, server_id: u64) -> Self {
+        Self {
+            format: FORMAT,
+            cluster_id: origin.cluster_id,
+            server_id,
+            ready: true,
+            lineage: origin.lineage,
+            joins: false,
+            mark: uuid::Uuid::new_v4().as_u64_pair().0,
+        }
+    }
+
+    /// The same server, as part of this cluster.
+    pub(crate) fn of_cluster(self, origin: Origin) -> Self {
+        Self {
+            joins: self.joins,
+            mark: self.mark,
+            ..Self::of(origin, self.server_id)
+        }
+    }
+
+    /// `None` where this server has yet to join.
+    pub(crate) fn origin(&self) -> Option<Origin> {
+        let lineage = if self.lineage.is_empty() {
+            &self.cluster_id
+        } else {
+            &self.lineage
+        };
+        (!self.cluster_id.is_empty()).then(|| Origin {
+            cluster_id: self.cluster_id.clone(),
+            lineage: lineage.clone(),
+        })
+    }
+}
+
+impl Origin {
+    /// A cluster that did not exist before.
+    pub(crate) fn new_cluster() -> Self {
+        let cluster_id = uuid::Uuid::new_v4().to_string();
+        Self {
+            lineage: cluster_id.clone(),
+            cluster_id,
+        }
+    }
+
+    /// Of a server that has yet to join.
+    fn unknown() -> Self {
+        Self {
+            cluster_id: String::new(),
+            lineage: String::new(),
+        }
+    }
+
+    /// The same cluster, without those that do not hear of it.
+    pub(crate) fn new_lineage(self) -> Self {
+        Self {
+            lineage: uuid::Uuid::new_v4().to_string(),
+            ..self
+        }
+    }
 }
 
 impl Folder {
     /// Locks the folder, making it where it does not exist.
     pub(crate) fn open(config: &StoreConfig) -> Result<Self, OpenError> {
-        let dir = config.dir.clone();
-        fs::create_dir_all(&dir).map_err(io_at(&dir))?;
-        let lock = lock(&dir)?;
-        let identity = match read_identity(&dir)? {
+        let lock = make_and_lock(&config.dir)?;
+        let identity = match read_identity(&config.dir)? {
             Some(identity) if identity.ready => identity,
             _ => begin(config)?,
         };
-        if identity.server_id != config.server_id {
+        Self::new(&config.dir, identity, config.member.id, lock)
+    }
+
+    /// Locks a folder that is in use.
+    pub(crate) fn open_used(dir: &Path, server_id: u64) -> Result<Self, OpenError> {
+        if !identity_path(dir).exists() {
+            return Err(OpenError::Foreign {
+                path: dir.to_owned(),
+                why: "there is no store in it: name the data folder of a server".to_owned(),
+            });
+        }
+        let lock = make_and_lock(dir)?;
+        match read_identity(dir)? {
+            Some(identity) if identity.ready => Self::new(dir, identity, server_id, lock),
+            _ => Err(OpenError::Foreign {
+                path: identity_path(dir),
+                why: "the server has never been part of a cluster: there is nothing in its folder".to_owned(),
+            }),
+        }
+    }
+
+    /// Locks an empty folder, making it where it does not exist, and lays out what a store needs; what it is comes with
+    /// [`Folder::set_identity`].
+    pub(crate) fn create(dir: &Path, identity: Identity) -> Result<Self, OpenError> {
+        let lock = make_and_lock(dir)?;
+        if read_identity(dir)?.is_some() || has_files(&log_dir(dir)) || has_files(&snapshot_dir(dir)) {
+            return Err(OpenError::Foreign {
+                path: dir.to_owned(),
+                why: "holds a store already: use an empty folder".to_owned(),
+            });
+        }
+        lay_out(dir)?;
+        let server_id = identity.server_id;
+        Self::new(dir, identity, server_id, lock)
+    }
+
+    fn new(dir: &Path, identity: Identity, server_id: u64, lock: File) -> Result<Self, OpenError> {
+        if identity.server_id != server_id {
             let why = format!(
-                "the folder belongs to server {}, not to server {}: use the folder of this server",
-                identity.server_id, config.server_id
+                "the folder belongs to server {}, not to server {server_id}: use the folder of this server",
+                identity.server_id
             );
             return Err(OpenError::Foreign {
-                path: identity_path(&dir),
+                path: identity_path(dir),
                 why,
             });
         }
         Ok(Self {
-            dir,
+            dir: dir.to_owned(),
             identity,
             _lock: lock,
         })
+    }
+
+    /// Writes down whose the folder is.
+    pub(crate) fn set_identity(&mut self, identity: Identity) -> Result<(), OpenError> {
+        write_identity(&self.dir, &identity)?;
+        self.identity = identity;
+        Ok(())
     }
 
     /// Notes that the cluster exists: from now on the folder's contents count.
@@ -98,7 +222,8 @@ pub(crate) fn io_at(path: &Path) -> impl FnOnce(io::Error) -> OpenError + use<> 
     move |source| OpenError::Io { path, source }
 }
 
-fn lock(dir: &Path) -> Result<File, OpenError> {
+fn make_and_lock(dir: &Path) -> Result<File, OpenError> {
+    fs::create_dir_all(dir).map_err(io_at(dir))?;
     let path = dir.join("LOCK");
     let file = File::options()
         .create(true)
@@ -113,7 +238,7 @@ fn lock(dir: &Path) -> Result<File, OpenError> {
     }
 }
 
-/// Starts a cluster of its own in a folder that holds nothing that counts.
+/// Begins anew in a folder that holds nothing that counts.
 fn begin(config: &StoreConfig) -> Result<Identity, OpenError> {
     let dir = &config.dir;
     if read_identity(dir)?.is_none() && (has_files(&log_dir(dir)) || has_files(&snapshot_dir(dir))) {
@@ -123,21 +248,29 @@ fn begin(config: &StoreConfig) -> Result<Identity, OpenError> {
             why: why.to_owned(),
         });
     }
+    let origin = match config.start {
+        Start::Init => Origin::new_cluster(),
+        Start::Join => Origin::unknown(),
+    };
     let identity = Identity {
-        format: FORMAT,
-        cluster_id: uuid::Uuid::new_v4().to_string(),
-        server_id: config.server_id,
         ready: false,
+        joins: config.start == Start::Join,
+        ..Identity::of(origin, config.member.id)
     };
     write_identity(dir, &identity)?;
+    lay_out(dir)?;
+    Ok(identity)
+}
+
+/// Makes the folders within, empty.
+fn lay_out(dir: &Path) -> Result<(), OpenError> {
     for folder in [log_dir(dir), snapshot_dir(dir)] {
         if folder.exists() {
             fs::remove_dir_all(&folder).map_err(io_at(&folder))?;
         }
         fs::create_dir(&folder).map_err(io_at(&folder))?;
     }
-    sync_dir(dir).map_err(io_at(dir))?;
-    Ok(identity)
+    sync_dir(dir).map_err(io_at(dir))
 }
 
 fn read_identity(dir: &Path) -> Result<Option<Identity>, OpenError> {

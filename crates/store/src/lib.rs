@@ -2,22 +2,34 @@
 //!
 //! [`Store`] is the only door. The consensus library shows nowhere outside of this crate.
 
+mod archive;
+mod backups;
 mod config;
 mod error;
 mod folder;
+mod guide;
+mod home;
 mod leadership;
 mod log;
 mod machine;
-mod network;
+mod member;
+mod membership;
+mod peers;
+mod propose;
 mod raft;
+mod reads;
 mod snapshot;
 mod space;
 mod store;
+mod transport;
 mod upkeep;
 mod watch;
 
-pub use config::StoreConfig;
-pub use error::{OpenError, ProposeError, ReadError, SnapshotError};
+pub use archive::{ExportError, Summary, inspect, recover, restore};
+pub use config::{BackupConfig, Start, StoreConfig};
+pub use error::{MembershipError, OpenError, ProposeError, ReadError, SnapshotError};
+pub use member::{Member, MemberStatus, Role};
 pub use snapshot::SnapshotInfo;
 pub use store::Store;
+pub use transport::{PEER_MESSAGE_BYTES_MAX, Transport, TransportError};
 pub use watch::Watch;

@@ -2,7 +2,10 @@
 
 use std::{
     io,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
 };
 
 use futures::{Stream, TryStreamExt};
@@ -16,8 +19,9 @@ use skep_state::{Outcome, State};
 use tokio::sync::watch;
 
 use crate::{
+    home::Home,
     raft::{Command, LogId, Membership, SnapshotMeta, Types},
-    snapshot::{SnapshotFile, Snapshots},
+    snapshot::{Head, SnapshotFile, Snapshots},
 };
 
 /// The state as readers see it.
@@ -25,15 +29,22 @@ use crate::{
 pub(crate) struct Shared {
     state: RwLock<State>,
     revision: watch::Sender<u64>,
+    /// The greatest number that any server has had.
+    ids_max: AtomicU64,
 }
 
 impl Shared {
-    pub(crate) fn new(state: State) -> Self {
+    pub(crate) fn new(state: State, ids_max: u64) -> Self {
         let revision = watch::Sender::new(state.revision());
         Self {
             state: RwLock::new(state),
             revision,
+            ids_max: AtomicU64::new(ids_max),
         }
+    }
+
+    pub(crate) fn ids_max(&self) -> u64 {
+        self.ids_max.load(Relaxed)
     }
 
     pub(crate) fn state(&self) -> State {
@@ -57,6 +68,7 @@ impl Shared {
 
 /// Applies entries, one after the other; the only writer of [`Shared`].
 pub(crate) struct Machine {
+    home: Arc<Home>,
     shared: Arc<Shared>,
     snapshots: Arc<Snapshots>,
     applied: Option<LogId>,
@@ -65,13 +77,25 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// `meta` says what `shared` already has.
-    pub(crate) fn new(shared: Arc<Shared>, snapshots: Arc<Snapshots>, meta: SnapshotMeta) -> Self {
+    pub(crate) fn new(
+        home: Arc<Home>,
+        shared: Arc<Shared>,
+        snapshots: Arc<Snapshots>,
+        meta: SnapshotMeta,
+    ) -> Self {
         Self {
+            home,
             shared,
             snapshots,
             applied: meta.last_log_id,
             membership: meta.last_membership,
         }
+    }
+
+    fn note_membership(&mut self, membership: Membership) {
+        let greatest = membership.nodes().map(|(id, _)| *id).max().unwrap_or(0);
+        self.shared.ids_max.fetch_max(greatest, Relaxed);
+        self.membership = membership;
     }
 
     fn apply_command(&self, command: &Command) -> io::Result<Vec<Outcome>> {
@@ -100,7 +124,7 @@ impl RaftStateMachine<Types> for Machine {
                 EntryPayload::Blank => Vec::new(),
                 EntryPayload::Normal(command) => self.apply_command(&command)?,
                 EntryPayload::Membership(membership) => {
-                    self.membership = Membership::new(Some(id), membership);
+                    self.note_membership(Membership::new(Some(id), membership));
                     Vec::new()
                 }
             };
@@ -113,31 +137,37 @@ impl RaftStateMachine<Types> for Machine {
     }
 
     async fn get_snapshot_builder(&mut self) -> Builder {
-        let meta = SnapshotMeta {
-            last_log_id: self.applied,
-            last_membership: self.membership.clone(),
+        let origin = self.home.origin();
+        let head = Head {
+            meta: SnapshotMeta {
+                last_log_id: self.applied,
+                last_membership: self.membership.clone(),
+            },
+            cluster_id: origin.map_or_else(String::new, |origin| origin.cluster_id.clone()),
+            ids_max: self.shared.ids_max(),
         };
         Builder {
             snapshots: self.snapshots.clone(),
             state: self.shared.state(),
-            meta,
+            head,
         }
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, received: SnapshotFile) -> io::Result<()> {
-        let (snapshots, wanted) = (self.snapshots.clone(), meta.clone());
-        let state = tokio::task::spawn_blocking(move || snapshots.install(&wanted, &received))
+        let snapshots = self.snapshots.clone();
+        let (head, state) = tokio::task::spawn_blocking(move || snapshots.install(received))
             .await
             .map_err(io::Error::other)??;
         self.shared.change(|present| *present = state);
+        self.shared.ids_max.fetch_max(head.ids_max, Relaxed);
         self.applied = meta.last_log_id;
-        self.membership = meta.last_membership.clone();
+        self.note_membership(meta.last_membership.clone());
         Ok(())
     }
 
     async fn get_current_snapshot(&mut self) -> io::Result<Option<SnapshotOf<Types, SnapshotFile>>> {
         Ok(self.snapshots.newest().map(|(meta, info)| {
-            let snapshot = SnapshotFile { path: info.path };
+            let snapshot = SnapshotFile::at(info.path);
             Snapshot { meta, snapshot }
         }))
     }
@@ -147,7 +177,7 @@ impl RaftStateMachine<Types> for Machine {
 pub(crate) struct Builder {
     snapshots: Arc<Snapshots>,
     state: State,
-    meta: SnapshotMeta,
+    head: Head,
 }
 
 impl RaftSnapshotBuilder<Types> for Builder {
@@ -156,18 +186,18 @@ impl RaftSnapshotBuilder<Types> for Builder {
     /// An error here would stop the store, and a full disk is no reason for that: where no snapshot can be written, the
     /// newest one there is stands in, which tells consensus that nothing is new.
     async fn build_snapshot(&mut self) -> io::Result<SnapshotOf<Types, SnapshotFile>> {
-        let (snapshots, state, meta) = (self.snapshots.clone(), self.state.clone(), self.meta.clone());
-        let taken = tokio::task::spawn_blocking(move || snapshots.take(&meta, &state))
+        let (snapshots, state, head) = (self.snapshots.clone(), self.state.clone(), self.head.clone());
+        let taken = tokio::task::spawn_blocking(move || snapshots.take(&head, &state))
             .await
             .map_err(io::Error::other)?;
         let (meta, path) = match (taken, self.snapshots.newest()) {
-            (Ok(info), _) => (self.meta.clone(), info.path),
+            (Ok(info), _) => (self.head.meta.clone(), info.path),
             (Err(_), Some((meta, info))) => (meta, info.path),
             (Err(_), None) => Default::default(),
         };
         Ok(Snapshot {
             meta,
-            snapshot: SnapshotFile { path },
+            snapshot: SnapshotFile::at(path),
         })
     }
 }

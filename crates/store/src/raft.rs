@@ -5,15 +5,18 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use openraft::{BasicNode, type_config::alias};
-use serde::{Deserialize, Serialize};
+use openraft::{impls::leader_id_std::LeaderId, type_config::alias};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use skep_state::{Entry, Outcome};
+
+use crate::member::Place;
 
 openraft::declare_raft_types!(
     pub(crate) Types:
         D = Command,
         R = Vec<Outcome>,
-        Node = BasicNode,
+        Node = Place,
+        LeaderId = LeaderId<u64, u64>,
 );
 
 pub(crate) type LogId = alias::LogIdOf<Types>;
@@ -21,30 +24,30 @@ pub(crate) type Vote = alias::VoteOf<Types>;
 pub(crate) type LogEntry = alias::EntryOf<Types>;
 pub(crate) type Payload = alias::PayloadOf<Types>;
 pub(crate) type Membership = alias::StoredMembershipOf<Types>;
+pub(crate) type Members = openraft::Membership<u64, Place>;
 pub(crate) type SnapshotMeta = alias::SnapshotMetaOf<Types>;
 pub(crate) type Raft = openraft::Raft<Types, crate::machine::Machine>;
 
 /// An entry as it is logged. The proposer's own copy rides along until it is applied, so that it need not be read back
 /// from its bytes; what stays in the log's cache is the bytes alone.
-#[derive(Clone, Serialize, Deserialize)]
-#[serde(into = "String", from = "String")]
+#[derive(Clone)]
 pub(crate) struct Command {
     json: Arc<[u8]>,
     entry: Arc<Mutex<Option<Entry>>>,
 }
 
 impl Command {
-    pub(crate) fn new(entry: Entry, json: Vec<u8>) -> Self {
+    pub(crate) fn new(entry: Entry, json: Arc<[u8]>) -> Self {
         Self {
-            json: json.into(),
+            json,
             entry: Arc::new(Mutex::new(Some(entry))),
         }
     }
 
     /// A command whose entry is read when it is applied.
-    pub(crate) fn from_json(json: Vec<u8>) -> Self {
+    pub(crate) fn from_json(json: Arc<[u8]>) -> Self {
         Self {
-            json: json.into(),
+            json,
             entry: Arc::default(),
         }
     }
@@ -60,15 +63,29 @@ impl Command {
     }
 }
 
-impl From<Command> for String {
-    fn from(command: Command) -> Self {
-        Self::from_utf8_lossy(&command.json).into_owned()
+impl Serialize for Command {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.json)
     }
 }
 
-impl From<String> for Command {
-    fn from(json: String) -> Self {
-        Self::from_json(json.into_bytes())
+impl<'de> Deserialize<'de> for Command {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(CommandVisitor)
+    }
+}
+
+struct CommandVisitor;
+
+impl de::Visitor<'_> for CommandVisitor {
+    type Value = Command;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the bytes of an entry")
+    }
+
+    fn visit_bytes<E: de::Error>(self, json: &[u8]) -> Result<Command, E> {
+        Ok(Command::from_json(json.into()))
     }
 }
 
@@ -82,4 +99,9 @@ impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(self, f)
     }
+}
+
+/// The id of the entry that the leader of `term` logged at `index`.
+pub(crate) fn log_id(term: u64, index: u64) -> LogId {
+    LogId::new(alias::CommittedLeaderIdOf::<Types>::new(term), index)
 }

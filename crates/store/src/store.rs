@@ -3,53 +3,72 @@
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
+    sync::{Arc, Mutex, PoisonError, Weak, atomic::Ordering::Relaxed},
     time::Duration,
 };
 
-use openraft::{
-    BasicNode, ReadPolicy, ServerState,
-    async_runtime::watch::WatchReceiver as _,
-    errors::{ClientWriteError, Fatal, LinearizableReadError, RaftError},
+use bytes::Bytes;
+use openraft::{ReadPolicy, ServerState, async_runtime::watch::WatchReceiver, errors::Fatal};
+use skep_state::{Compacted, State};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::{sleep, timeout},
 };
-use skep_state::{Compacted, Entry, Outcome, State};
-use tokio::{sync::watch, task::JoinSet};
 
 use crate::{
-    OpenError, ProposeError, ReadError, SnapshotError, SnapshotInfo, StoreConfig, Watch,
-    folder::{Folder, Identity},
-    leadership::{Leadership, describe},
+    Member, OpenError, SnapshotError, SnapshotInfo, StoreConfig, Watch,
+    backups::Backups,
+    folder::Folder,
+    guide::Guide,
+    home::Home,
+    leadership::{Leadership, View, describe, view_of},
     log::Log,
     machine::{Machine, Shared},
-    network::NoNetwork,
-    raft::{Command, Raft, SnapshotMeta, Types},
-    snapshot::Snapshots,
-    space,
+    peers::{Incoming, Manage, Network, Peers},
+    raft::{Raft, SnapshotMeta, Types},
+    reads::{self, Waiting},
+    snapshot::{Head, Snapshots},
     upkeep::Upkeep,
 };
 
-const HEARTBEAT_MS: u64 = 500;
-const ELECTION_MS: std::ops::Range<u64> = 1500..3000;
-const ASK_AGAIN_AFTER: Duration = Duration::from_millis(100);
 const START_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// When to ask again for a snapshot that does not begin.
+const SNAPSHOT_AGAIN: Duration = Duration::from_millis(500);
+
+/// How long a leader that stops looks for an heir.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// One try to tell the others where this server is.
+const ANNOUNCE_LIMIT: Duration = Duration::from_secs(5);
+const ANNOUNCE_PAUSE: Duration = Duration::from_secs(1);
+
+/// The most entries that go to a follower at once; their bytes are limited as well.
+const ENTRIES_AT_ONCE: u64 = 4096;
 
 /// The replicated state, kept durable in a folder. Clones are handles to the same store.
 #[derive(Clone)]
 pub struct Store {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
-struct Inner {
-    config: StoreConfig,
-    identity: Identity,
-    raft: Raft,
+pub(crate) struct Inner {
+    pub(crate) config: StoreConfig,
+    pub(crate) home: Arc<Home>,
+    pub(crate) raft: Raft,
     log: Log,
-    shared: Arc<Shared>,
-    snapshots: Arc<Snapshots>,
-    leads: watch::Receiver<bool>,
-    failure: watch::Receiver<Option<String>>,
-    /// Emptied by shutdown: the tasks, and the folder's lock.
-    held: Mutex<Option<(JoinSet<()>, Folder)>>,
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) snapshots: Arc<Snapshots>,
+    pub(crate) incoming: Incoming,
+    pub(crate) peers: Arc<Peers>,
+    pub(crate) view: watch::Receiver<View>,
+    pub(crate) leads: watch::Receiver<bool>,
+    pub(crate) members: watch::Receiver<Vec<Member>>,
+    pub(crate) failure: watch::Receiver<Option<String>>,
+    pub(crate) reads: mpsc::Sender<Waiting>,
+    /// Emptied by shutdown.
+    tasks: Mutex<JoinSet<()>>,
 }
 
 /// What a folder holds, before consensus starts.
@@ -57,13 +76,14 @@ struct Opened {
     folder: Folder,
     log: Log,
     snapshots: Snapshots,
-    meta: SnapshotMeta,
+    head: Head,
     state: State,
 }
 
 impl Store {
-    /// Opens a folder; an empty one becomes a cluster of this one server. Returns once this server leads and has
-    /// applied all that its log holds.
+    /// Opens a folder; what becomes of an empty one is for [`crate::Start`] to say. A server that is the only voter
+    /// returns once it leads and has applied all that its log holds; any other returns at once, and finds its leader,
+    /// or waits to be added, by and by.
     ///
     /// # Errors
     /// Says which file is at fault and what to do; nothing that was acknowledged is ever given up silently.
@@ -75,73 +95,39 @@ impl Store {
                 .map_err(|error| OpenError::Start(error.to_string()))??
         };
         let Opened {
-            mut folder,
+            folder,
             log,
             snapshots,
-            meta,
+            head,
             state,
         } = opened;
-        let (shared, snapshots) = (Arc::new(Shared::new(state)), Arc::new(snapshots));
-        let machine = Machine::new(shared.clone(), snapshots.clone(), meta);
+        let home = Arc::new(Home::new(folder));
+        let (shared, snapshots) = (Arc::new(Shared::new(state, head.ids_max)), Arc::new(snapshots));
+        let peers = Arc::new(Peers::new(home.clone(), config.transport.clone()));
+        let machine = Machine::new(home.clone(), shared.clone(), snapshots.clone(), head.meta);
+        let network = Network {
+            me: config.member.id,
+            peers: peers.clone(),
+        };
         let mut tasks = JoinSet::new();
         tasks.spawn(log.clone().flush_appends());
-        let raft = Raft::new(config.server_id, raft_config(), NoNetwork, log.clone(), machine)
-            .await
-            .map_err(|fatal| OpenError::Start(describe(&fatal)))?;
-        start(&raft, config.server_id).await?;
-        if !folder.identity.ready {
-            folder.set_ready()?;
-        }
-        let (leads, failure) = spawn_duties(&mut tasks, &config, &raft, &log, &snapshots);
-        let identity = folder.identity.clone();
-        let held = Mutex::new(Some((tasks, folder)));
-        let inner = Inner {
-            config,
-            identity,
-            raft,
-            log,
-            shared,
-            snapshots,
-            leads,
-            failure,
-            held,
-        };
-        Ok(Self {
-            inner: Arc::new(inner),
-        })
+        let raft = Raft::new(
+            config.member.id,
+            raft_config(&config),
+            network,
+            log.clone(),
+            machine,
+        )
+        .await
+        .map_err(|fatal| OpenError::Start(describe(&fatal)))?;
+        start(&raft, &config, &home).await?;
+        Ok(Self::assemble(config, home, peers, raft, log, shared, snapshots, tasks))
     }
 
-    /// Proposes an entry; one outcome for each of its changes, once they are durable and applied. Proposals that are
-    /// made at the same time share their way to the disk.
-    ///
-    /// # Errors
-    /// See [`ProposeError`]; [`ProposeError::is_retryable`] says whether to try again.
-    pub async fn propose(&self, entry: Entry) -> Result<Vec<Outcome>, ProposeError> {
-        let json = serde_json::to_vec(&entry).expect("entries hold nothing that JSON cannot hold");
-        self.check_room(json.len())?;
-        let response = self.inner.raft.client_write(Command::new(entry, json)).await;
-        response
-            .map(|response| response.data)
-            .map_err(|error| self.propose_error(error))
-    }
-
-    /// The state with at least everything that was acknowledged before this call, by any server.
-    ///
-    /// # Errors
-    /// Where this server does not lead or cannot be sure that it does.
-    pub async fn read(&self) -> Result<State, ReadError> {
-        match self.inner.raft.ensure_linearizable(ReadPolicy::ReadIndex).await {
-            Ok(_) => Ok(self.state()),
-            Err(RaftError::APIError(LinearizableReadError::ForwardToLeader(forward))) => {
-                Err(ReadError::NotLeader {
-                    leader: forward.leader_id,
-                })
-            }
-            Err(RaftError::APIError(LinearizableReadError::QuorumNotEnough(_))) => Err(ReadError::NoQuorum),
-            Err(RaftError::Fatal(fatal)) => Err(self
-                .why_stopped(&fatal)
-                .map_or(ReadError::Stopped, ReadError::Storage)),
-        }
+    /// Answers a message that another server's [`crate::Transport`] carried here. `from` is the number in its
+    /// certificate.
+    pub async fn serve(&self, from: u64, request: Bytes) -> Bytes {
+        self.inner.answer(from, &request).await
     }
 
     /// This server's own state, which may lag behind the leader's. Costs next to nothing.
@@ -162,24 +148,14 @@ impl Store {
         Watch::new(self.inner.shared.clone(), from)
     }
 
-    /// The cluster's id: made with the cluster, never changed.
+    /// The cluster's id: made with the cluster, never changed. Empty until this server has heard from it.
     pub fn cluster_id(&self) -> &str {
-        &self.inner.identity.cluster_id
+        self.inner.home.origin().map_or("", |origin| &origin.cluster_id)
     }
 
     /// This server's number in the cluster.
     pub fn server_id(&self) -> u64 {
-        self.inner.config.server_id
-    }
-
-    /// The server that leads, as far as this one knows.
-    pub fn leader(&self) -> Option<u64> {
-        self.inner.raft.server_metrics().borrow_watched().current_leader
-    }
-
-    /// Whether this server leads.
-    pub fn leadership(&self) -> watch::Receiver<bool> {
-        self.inner.leads.clone()
+        self.inner.config.member.id
     }
 
     /// Waits until the store stops by itself, which it does when its disk fails; why, in words. Waits for ever where
@@ -222,9 +198,9 @@ impl Store {
                 .map_err(|_| SnapshotError::Stopped)?;
             tokio::select! {
                 changed = attempts.changed() => changed.map_err(|_| SnapshotError::Stopped)?,
+                // Consensus may not have noticed yet that the last attempt has ended, and skipped this one.
+                () = sleep(SNAPSHOT_AGAIN) => continue,
                 () = self.stopped() => return Err(SnapshotError::Stopped),
-                // Consensus drops a request that comes while it still ends an earlier attempt.
-                () = tokio::time::sleep(ASK_AGAIN_AFTER) => continue,
             }
             // An attempt that began earlier may have ended: the next one covers what is wanted.
             if let Some(Err(error)) = attempts.borrow_and_update().result.clone() {
@@ -233,26 +209,85 @@ impl Store {
         }
     }
 
-    /// Stops: what was proposed is answered, everything is written, the folder is free for others. Other handles get
-    /// [`ProposeError::Stopped`] from then on.
+    /// Stops: the lead is handed to another server, what was proposed is answered, everything is written, the folder is
+    /// free for others. Other handles get [`crate::ProposeError::Stopped`] from then on.
     pub async fn shutdown(self) {
-        self.inner.raft.shutdown().await.ok();
-        let held = self
-            .inner
-            .held
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        let (log, snapshots) = (self.inner.log.clone(), self.inner.snapshots.clone());
+        let inner = &self.inner;
+        if inner.view.borrow().leads && inner.heir().is_some() {
+            // Where nobody takes it, they will miss this server soon enough.
+            timeout(FAREWELL, inner.manage_here(Manage::Transfer(None)))
+                .await
+                .ok();
+        }
+        inner.raft.shutdown().await.ok();
+        let mut tasks = std::mem::take(&mut *inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
+        let (log, snapshots) = (inner.log.clone(), inner.snapshots.clone());
         let closing = tokio::task::spawn_blocking(move || {
             log.close();
             snapshots.settle();
         });
         closing.await.ok();
-        if let Some((mut tasks, folder)) = held {
-            tasks.shutdown().await;
-            drop(folder);
+        tasks.shutdown().await;
+        inner.home.close();
+    }
+
+    fn assemble(
+        config: StoreConfig,
+        home: Arc<Home>,
+        peers: Arc<Peers>,
+        raft: Raft,
+        log: Log,
+        shared: Arc<Shared>,
+        snapshots: Arc<Snapshots>,
+        mut tasks: JoinSet<()>,
+    ) -> Self {
+        let view = view_of(&raft.metrics().borrow_watched(), None);
+        let (leads_sender, leads) = watch::channel(view.leads);
+        let (members_sender, members) = watch::channel(Vec::new());
+        let (view_sender, view) = watch::channel(view);
+        let (failure_sender, failure) = watch::channel(None);
+        let (reads, line) = reads::line();
+        let leadership = Leadership {
+            peers: peers.clone(),
+            view: view_sender,
+            leads: leads_sender,
+            members: members_sender,
+            failure: failure_sender,
+        };
+        tasks.spawn(leadership.follow(raft.clone()));
+        let upkeep = Upkeep {
+            raft: raft.clone(),
+            log: log.clone(),
+            snapshots: snapshots.clone(),
+            entries_max: config.snapshot_entries,
+            bytes_max: config.snapshot_bytes,
+        };
+        tasks.spawn(upkeep.run());
+        let inner = Arc::new(Inner {
+            config,
+            home,
+            raft,
+            log,
+            shared,
+            incoming: Incoming::new(snapshots.clone()),
+            snapshots,
+            peers,
+            view,
+            leads,
+            members,
+            failure,
+            reads,
+            tasks: Mutex::default(),
+        });
+        if inner.peers.any() {
+            tasks.spawn(reads::answer_reads(Arc::downgrade(&inner), line));
+            tasks.spawn(announce(Arc::downgrade(&inner)));
         }
+        if let Some(backups) = Backups::of(&inner) {
+            tasks.spawn(backups.run());
+        }
+        *inner.tasks.lock().unwrap_or_else(PoisonError::into_inner) = tasks;
+        Self { inner }
     }
 
     /// Waits until the store has stopped, by itself or because it was told to.
@@ -260,39 +295,18 @@ impl Store {
         let mut leads = self.inner.leads.clone();
         while leads.changed().await.is_ok() {}
     }
+}
 
-    fn check_room(&self, bytes: usize) -> Result<(), ProposeError> {
-        let config = &self.inner.config;
-        if bytes > config.entry_bytes_max {
-            return Err(ProposeError::TooLarge {
-                bytes,
-                max: config.entry_bytes_max,
-            });
-        }
-        let needed = config.free_bytes_min;
-        match space::free_bytes(&config.dir) {
-            Some(free) if needed > 0 && free < needed + bytes as u64 => {
-                Err(ProposeError::NoSpace { free, needed })
-            }
-            _ => Ok(()),
-        }
+impl Inner {
+    /// Looks for the leader, for so long.
+    pub(crate) fn guide(&self, limit: Duration) -> Guide {
+        Guide::new(self.config.member.id, self.view.clone(), limit)
     }
 
-    fn propose_error(&self, error: RaftError<Types, ClientWriteError<Types>>) -> ProposeError {
-        match error {
-            RaftError::APIError(ClientWriteError::ForwardToLeader(forward)) => ProposeError::NotLeader {
-                leader: forward.leader_id,
-            },
-            RaftError::APIError(_) => ProposeError::Uncertain,
-            RaftError::Fatal(fatal) => self
-                .why_stopped(&fatal)
-                .map_or(ProposeError::Stopped, ProposeError::Storage),
-        }
-    }
-
-    fn why_stopped(&self, fatal: &Fatal<Types>) -> Option<String> {
+    /// Why the store stopped by itself; `None` where it was told to.
+    pub(crate) fn why_stopped(&self, fatal: &Fatal<Types>) -> Option<String> {
         match fatal {
-            Fatal::Stopped => self.inner.failure.borrow().clone(),
+            Fatal::Stopped => self.failure.borrow().clone(),
             other => Some(describe(other)),
         }
     }
@@ -306,40 +320,18 @@ impl std::fmt::Debug for Store {
     }
 }
 
-/// Starts what goes on beside consensus; whether this server leads, and why the store failed.
-fn spawn_duties(
-    tasks: &mut JoinSet<()>,
-    config: &StoreConfig,
-    raft: &Raft,
-    log: &Log,
-    snapshots: &Arc<Snapshots>,
-) -> (watch::Receiver<bool>, watch::Receiver<Option<String>>) {
-    let (leads, leads_receiver) = watch::channel(true);
-    let (failure, failure_receiver) = watch::channel(None);
-    tasks.spawn(Leadership { leads, failure }.follow(raft.clone()));
-    let upkeep = Upkeep {
-        raft: raft.clone(),
-        log: log.clone(),
-        snapshots: snapshots.clone(),
-        entries_max: config.snapshot_entries,
-        bytes_max: config.snapshot_bytes,
-    };
-    tasks.spawn(upkeep.run());
-    (leads_receiver, failure_receiver)
-}
-
 fn open_folder(config: &StoreConfig) -> Result<Opened, OpenError> {
     let folder = Folder::open(config)?;
     let (snapshots, loaded) = Snapshots::open(folder.snapshot_dir(), config.free_bytes_min / 2)?;
-    let (meta, state) = loaded.unwrap_or_default();
+    let (head, state) = loaded.unwrap_or_default();
     let log_dir = folder.log_dir();
     let log = Log::open(&log_dir).map_err(|error| OpenError::Log {
         path: log_dir,
         why: error.to_string(),
     })?;
-    check_joint(&folder.dir, &log, &meta)?;
+    check_joint(&folder.dir, &log, &head.meta)?;
     let logged = log.last().map_or(0, |id| id.index + 1);
-    let covered = meta.last_log_id.map_or(0, |id| id.index + 1);
+    let covered = head.meta.last_log_id.map_or(0, |id| id.index + 1);
     log.growth()
         .entries
         .store(logged.saturating_sub(covered), Relaxed);
@@ -350,13 +342,13 @@ fn open_folder(config: &StoreConfig) -> Result<Opened, OpenError> {
         folder,
         log,
         snapshots,
-        meta,
+        head,
         state,
     })
 }
 
 /// Snapshot and log must touch.
-fn check_joint(dir: &Path, log: &Log, meta: &SnapshotMeta) -> Result<(), OpenError> {
+pub(crate) fn check_joint(dir: &Path, log: &Log, meta: &SnapshotMeta) -> Result<(), OpenError> {
     let snapshot_end = meta.last_log_id.map(|id| id.index);
     match log.purged().map(|id| id.index) {
         Some(log_after) if snapshot_end.is_none_or(|end| end < log_after) => Err(OpenError::Gap {
@@ -368,45 +360,96 @@ fn check_joint(dir: &Path, log: &Log, meta: &SnapshotMeta) -> Result<(), OpenErr
     }
 }
 
-fn raft_config() -> Arc<openraft::Config> {
+fn raft_config(config: &StoreConfig) -> Arc<openraft::Config> {
+    let heartbeat = u64::try_from(config.heartbeat.as_millis())
+        .unwrap_or(u64::MAX)
+        .max(10);
     let config = openraft::Config {
         cluster_name: "skep".to_owned(),
-        heartbeat_interval: HEARTBEAT_MS,
-        election_timeout_min: ELECTION_MS.start,
-        election_timeout_max: ELECTION_MS.end,
+        heartbeat_interval: heartbeat,
+        // A leader is missed after the greater of these, and as long again as a random time between them.
+        election_timeout_min: heartbeat * 5 / 2,
+        election_timeout_max: heartbeat * 9 / 2,
+        max_payload_entries: ENTRIES_AT_ONCE,
         // Upkeep decides when to take snapshots and what to drop from the log.
         snapshot_policy: openraft::SnapshotPolicy::Never,
         max_in_snapshot_log_to_keep: u64::MAX,
         enable_pre_vote: Some(true),
         // A restart is an election: its first entry commits all that the log holds.
         enable_leader_restore: Some(false),
+        backoff: "50ms ...1s".to_owned(),
+        // Switched on by the first other member.
+        enable_tick: false,
         ..openraft::Config::default()
     };
     Arc::new(config.validate().expect("the intervals are in order"))
 }
 
-/// Brings the first server up, or a restarted one back to lead; returns once all of its log is applied.
-async fn start(raft: &Raft, server_id: u64) -> Result<(), OpenError> {
+/// Brings the first server up, or the only voter back to lead, and returns once all of its log is applied. A server
+/// among others goes on by itself.
+async fn start(raft: &Raft, config: &StoreConfig, home: &Home) -> Result<(), OpenError> {
     let failed = |error: &dyn std::fmt::Display| OpenError::Start(error.to_string());
-    if raft
+    let me = config.member.id;
+    let initialized = raft
         .is_initialized()
         .await
-        .map_err(|fatal| failed(&describe(&fatal)))?
-    {
+        .map_err(|fatal| failed(&describe(&fatal)))?;
+    if initialized {
+        let voters: Vec<u64> = raft.voter_ids().collect();
+        if voters != [me] {
+            return check_way(config, voters.len());
+        }
         raft.trigger()
             .elect(false)
             .await
             .map_err(|fatal| failed(&describe(&fatal)))?;
+    } else if home.joins() {
+        return check_way(config, 1);
     } else {
-        let members = BTreeMap::from([(server_id, BasicNode::default())]);
+        let members = BTreeMap::from([(me, config.member.place())]);
         raft.initialize(members).await.map_err(|error| failed(&error))?;
     }
     raft.wait(Some(START_TIMEOUT))
-        .state(ServerState::Leader, "the only server leads")
+        .state(ServerState::Leader, "the only voter leads")
         .await
         .map_err(|error| failed(&error))?;
     raft.ensure_linearizable(ReadPolicy::ReadIndex)
         .await
         .map_err(|error| failed(&error))?;
-    Ok(())
+    home.set_ready()
+}
+
+/// A server among others needs a way to them.
+fn check_way(config: &StoreConfig, servers: usize) -> Result<(), OpenError> {
+    match config.transport {
+        Some(_) => Ok(()),
+        None => Err(OpenError::Several {
+            dir: config.dir.clone(),
+            servers,
+        }),
+    }
+}
+
+/// Tells the others of this server's name and address where they know it by another; until it is done, or the store is
+/// gone.
+async fn announce(inner: Weak<Inner>) {
+    loop {
+        let Some(inner) = inner.upgrade() else { return };
+        let (mut view, member) = (inner.view.clone(), inner.config.member.clone());
+        let known = view.borrow_and_update().member(member.id).cloned();
+        let differs = known.is_some_and(|known| known != member);
+        if differs && let Err(error) = inner.manage(Manage::Update(member), ANNOUNCE_LIMIT).await {
+            tracing::debug!(%error, "the others do not know this server's address yet");
+        }
+        drop(inner);
+        let changed = view.changed();
+        let changed = if differs {
+            timeout(ANNOUNCE_PAUSE, changed).await
+        } else {
+            Ok(changed.await)
+        };
+        if matches!(changed, Ok(Err(_))) {
+            return;
+        }
+    }
 }

@@ -8,11 +8,11 @@ use std::{
 
 use skep_api::{Pod, Time};
 
-use super::{Manager, NetworkState, network::Retry};
+use super::{Manager, NetworkState, Word, network::Retry};
 use crate::{
     engine::EngineNews,
     pod::Desired,
-    runtime::{Container, ContainerEventKind},
+    runtime::{Container, ContainerEventKind, ContainerId},
     spec::ContainerLabels,
     worker::{Inbox, Worker},
 };
@@ -35,7 +35,7 @@ impl Manager {
             }
             EngineNews::List(_, containers) => {
                 self.listed = Some(containers);
-                self.adopt();
+                self.adopt(Word::Nobodys);
             }
         }
     }
@@ -52,23 +52,25 @@ impl Manager {
     }
 
     pub(super) fn list(&mut self, asked_at: Time, containers: Vec<Container>) {
-        if !self.snapshot_came {
-            self.listed = Some(containers);
-            return;
-        }
         let mut by_pod = by_pod(containers);
         for (uid, inbox) in &self.workers {
             inbox.list(asked_at, by_pod.remove(uid).unwrap_or_default());
+        }
+        if self.word != Word::Servers {
+            self.listed = Some(by_pod.into_values().flatten().collect());
+            return;
         }
         for (uid, containers) in by_pod {
             self.spawn_orphan(&uid, containers);
         }
     }
 
-    /// Once both the first snapshot and the engine's first list are there: each pod gets its containers, and what is left is
-    /// nobody's and goes.
-    pub(super) fn adopt(&mut self) {
-        if !self.snapshot_came {
+    /// Once it is said what is to run, and the engine's first list is there: each pod gets its containers. What is left is
+    /// nobody's and goes, once it is a server that has said so.
+    ///
+    /// `before` is on whose word pods have run so far.
+    pub(super) fn adopt(&mut self, before: Word) {
+        if self.word == Word::Nobodys {
             return;
         }
         let Some(containers) = self.listed.replace(Vec::new()) else {
@@ -95,8 +97,9 @@ impl Manager {
         }
         let pods: Vec<Arc<Pod>> = self
             .pods
-            .values()
-            .map(|assigned| Arc::clone(&assigned.pod))
+            .iter()
+            .filter(|(uid, assigned)| !assigned.gone && !self.workers.contains_key(*uid))
+            .map(|(_, assigned)| Arc::clone(&assigned.pod))
             .collect();
         for pod in &pods {
             if let Ok(address) = pod.status.pod_ip.parse()
@@ -109,11 +112,18 @@ impl Manager {
         for pod in pods {
             let uid = &pod.metadata.uid;
             let containers = by_pod.remove(uid).unwrap_or_default();
-            let has_volumes = on_disk.remove(uid);
-            if !self.workers.contains_key(uid) {
-                let desired = self.desired(&pod, None);
-                self.spawn(desired, containers, has_volumes);
+            let has_volumes = on_disk.contains(uid);
+            // The list may be old where the checkpoint was followed until now.
+            let listed: Vec<ContainerId> = containers.iter().map(|found| found.id.clone()).collect();
+            let desired = self.desired(&pod, None);
+            self.spawn(desired, containers, has_volumes);
+            if let Some(inbox) = self.workers.get(uid).filter(|_| before == Word::Checkpoints) {
+                listed.into_iter().for_each(|id| inbox.touch(id));
             }
+        }
+        if self.word != Word::Servers {
+            self.listed = Some(by_pod.into_values().flatten().collect());
+            return;
         }
         on_disk.extend(by_pod.keys().cloned());
         for uid in on_disk {

@@ -2,39 +2,35 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use prost_types::Struct;
 use skep_api::{Object, ObjectKey, Pod, convert, proto::Assignments};
 
-use super::{Assigned, Manager};
+use super::{Assigned, Manager, Word};
 use crate::{pod::Desired, spec::container_hash};
 
 impl Manager {
     pub(super) async fn assign(&mut self, news: Assignments) {
+        let objects = decode(news.upserts);
         let mut changed_namespaces = BTreeSet::new();
-        let mut pods = Vec::new();
         if news.snapshot {
+            self.saved = None;
             self.shared.objects.clear();
+            self.shared.checkpoint.replace(&objects);
             changed_namespaces.extend(
                 self.pods
                     .values()
                     .map(|assigned| assigned.pod.metadata.namespace.clone()),
             );
+        } else {
+            objects
+                .iter()
+                .for_each(|object| self.shared.checkpoint.put(object));
         }
-        for document in news.upserts {
-            match convert::from_struct(document) {
-                Ok(Object::Pod(pod)) => pods.push(Arc::new(pod)),
-                Ok(Object::Node(node)) => self.take_node(&node),
-                Ok(object) => {
-                    let namespace = object.meta().namespace.clone();
-                    if self.shared.objects.put(object) {
-                        changed_namespaces.insert(namespace);
-                    }
-                }
-                Err(error) => tracing::error!(%error, "an assignment that cannot be read is left out"),
-            }
-        }
+        let pods = self.take_objects(objects, &mut changed_namespaces);
         for removal in news.removals {
             let key = ObjectKey::new(&removal.namespace, &removal.name);
             if self.shared.objects.remove(&removal.kind, &key) {
+                self.shared.checkpoint.remove(&removal.kind, &key);
                 changed_namespaces.insert(removal.namespace);
             } else if removal.kind == "Pod" {
                 self.remove(&removal.uid, &key);
@@ -43,19 +39,44 @@ impl Manager {
         if self.wants_network() && self.network_retry.is_due() {
             self.set_up_network().await;
         }
+        let before = self.word;
         if news.snapshot {
             self.keep_only(&pods);
+            self.word = Word::Servers;
         }
-        let named: BTreeSet<String> = pods.iter().map(|pod| pod.metadata.uid.clone()).collect();
-        for pod in &pods {
-            self.upsert(pod);
+        let adopts = self.word != before;
+        let desired: BTreeSet<String> = pods
+            .iter()
+            .filter(|pod| self.upsert(pod, adopts))
+            .map(|pod| pod.metadata.uid.clone())
+            .collect();
+        self.desire_again(&changed_namespaces, &desired);
+        if adopts {
+            self.adopt(before);
         }
-        self.desire_again(&changed_namespaces, &named);
-        if news.snapshot && !self.snapshot_came {
-            self.snapshot_came = true;
-            self.adopt();
+        self.note_pods();
+    }
+
+    /// Takes in what is no pod, and gives the pods.
+    pub(super) fn take_objects(
+        &mut self,
+        objects: Vec<Object>,
+        changed_namespaces: &mut BTreeSet<String>,
+    ) -> Vec<Arc<Pod>> {
+        let mut pods = Vec::new();
+        for object in objects {
+            match object {
+                Object::Pod(pod) => pods.push(Arc::new(pod)),
+                Object::Node(node) => self.take_node(&node),
+                object => {
+                    let namespace = object.meta().namespace.clone();
+                    if self.shared.objects.put(object) {
+                        changed_namespaces.insert(namespace);
+                    }
+                }
+            }
         }
-        self.note_images();
+        pods
     }
 
     /// Config maps and secrets have changed: pods of their namespaces look again.
@@ -83,14 +104,16 @@ impl Manager {
         }
     }
 
-    pub(super) fn upsert(&mut self, pod: &Arc<Pod>) {
+    /// Takes in a pod; true where its task was told. A pod without a task waits for its containers where all are `adopted`
+    /// next.
+    pub(super) fn upsert(&mut self, pod: &Arc<Pod>, adopted: bool) -> bool {
         let uid = pod.metadata.uid.clone();
         if let Some(assigned) = self.pods.get_mut(&uid) {
             // The status is this agent's own word coming back.
             let is_same = assigned.pod.spec == pod.spec && same_metadata(&assigned.pod, pod);
             assigned.pod = Arc::clone(pod);
             if is_same || assigned.gone {
-                return;
+                return false;
             }
         } else {
             self.pods.insert(
@@ -104,9 +127,10 @@ impl Manager {
         let desired = self.desired(pod, None);
         match self.workers.get(&uid) {
             Some(inbox) => inbox.desire(desired),
-            None if self.snapshot_came => self.spawn(desired, Vec::new(), false),
-            None => {}
+            None if adopted || self.word == Word::Nobodys => return false,
+            None => self.spawn(desired, Vec::new(), false),
         }
+        true
     }
 
     /// The server does not want the pod here any more.
@@ -126,6 +150,7 @@ impl Manager {
             return;
         };
         self.shared.outbox.forget(&uid);
+        self.shared.checkpoint.remove_pod(&uid);
         if let Some(inbox) = self.workers.get(&uid) {
             let desired = self.desired(&assigned.pod, None);
             let grace = desired.grace();
@@ -154,6 +179,16 @@ impl Manager {
             hashes: Arc::new(containers.map(|c| (c.name.clone(), container_hash(c))).collect()),
         }
     }
+}
+
+fn decode(documents: Vec<Struct>) -> Vec<Object> {
+    let decoded = documents.into_iter().map(convert::from_struct);
+    let readable = decoded.filter_map(|object| {
+        object
+            .inspect_err(|error| tracing::error!(%error, "an assignment that cannot be read is left out"))
+            .ok()
+    });
+    readable.collect()
 }
 
 /// Whether nothing has changed that is of interest to the pod's task.

@@ -3,6 +3,7 @@
 mod adopt;
 mod assign;
 mod network;
+mod restore;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +17,7 @@ use tokio::{
 };
 
 use self::network::Retry;
-use crate::{engine::EngineNews, runtime::Container, shared::Shared, worker::Inbox};
+use crate::{checkpoint::Saved, engine::EngineNews, runtime::Container, shared::Shared, worker::Inbox};
 
 /// Turns assignments and the engine's news into tasks of pods.
 pub(crate) struct Manager {
@@ -24,9 +25,12 @@ pub(crate) struct Manager {
     pods: BTreeMap<String, Assigned>,
     workers: BTreeMap<String, Arc<Inbox>>,
     tasks: JoinSet<String>,
-    /// The engine's list, until the first snapshot has come: containers are nobody's before that.
+    /// Containers of the engine's last list that are no known pod's; `None` before its first one. They are nobody's only once a
+    /// server has said what is to run.
     listed: Option<Vec<Container>>,
-    snapshot_came: bool,
+    word: Word,
+    /// What was to run when the agent ended, until a server says what is.
+    saved: Option<Saved>,
     engine_away: bool,
     /// Images of assigned pods, which are never removed.
     images_in_use: watch::Sender<BTreeSet<String>>,
@@ -40,6 +44,17 @@ struct Assigned {
     gone: bool,
 }
 
+/// On whose word pods run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Word {
+    /// Nobody has said yet what is to run.
+    Nobodys,
+    /// The checkpoint's: what it does not name may be wanted all the same.
+    Checkpoints,
+    /// A server's: what it does not name goes.
+    Servers,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum NetworkState {
     Unknown,
@@ -48,14 +63,20 @@ enum NetworkState {
 }
 
 impl Manager {
-    pub(crate) fn new(shared: Arc<Shared>, images_in_use: watch::Sender<BTreeSet<String>>) -> Self {
+    /// Runs `saved` where no server says in time what is to run.
+    pub(crate) fn new(
+        shared: Arc<Shared>,
+        saved: Saved,
+        images_in_use: watch::Sender<BTreeSet<String>>,
+    ) -> Self {
         Self {
             shared,
             pods: BTreeMap::new(),
             workers: BTreeMap::new(),
             tasks: JoinSet::new(),
             listed: None,
-            snapshot_came: false,
+            word: Word::Nobodys,
+            saved: Some(saved),
             engine_away: false,
             images_in_use,
             network: NetworkState::Unknown,
@@ -69,6 +90,8 @@ impl Manager {
         mut assignments: mpsc::Receiver<Assignments>,
         mut engine: mpsc::Receiver<EngineNews>,
     ) {
+        let patience = tokio::time::sleep(self.shared.config.offline_after);
+        tokio::pin!(patience);
         loop {
             let wants_network = self.wants_network();
             let network_again = self.network_retry.at;
@@ -83,6 +106,7 @@ impl Manager {
                 },
                 Some(done) = self.tasks.join_next() => self.finish(done),
                 () = tokio::time::sleep_until(network_again), if wants_network => self.set_up_network().await,
+                () = &mut patience, if self.saved.is_some() => self.restore().await,
             }
         }
     }
@@ -97,6 +121,13 @@ impl Manager {
             Some(assigned) => assigned.gone = true,
             None => self.shared.outbox.forget(&uid),
         }
+        self.note_pods();
+    }
+
+    /// Tells the collector of images and who asks on the machine what runs here.
+    fn note_pods(&self) {
+        let pods = self.pods.values().map(|assigned| Arc::clone(&assigned.pod));
+        self.shared.roster.set(pods, self.word == Word::Checkpoints);
         self.note_images();
     }
 

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use prost_types::Struct;
 use rand::RngExt;
 use skep_api::proto::{
-    AgentMessage, Assignments, Heartbeat, Hello, ServerMessage, agent_message::Message as Up,
+    AgentMessage, Assignments, Heartbeat, Hello, ServerMessage, Welcome, agent_message::Message as Up,
     server_message::Message as Down,
 };
 use tokio::{
@@ -15,11 +15,12 @@ use tokio::{
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
-use super::{connect::Dialer, tunnel::Tunnels};
-use crate::{AgentError, shared::Shared};
-
-const BACKOFF_MIN: Duration = Duration::from_millis(50);
-const BACKOFF_MAX: Duration = Duration::from_secs(10);
+use super::{
+    connect::{DialError, Dialer},
+    pace::Pace,
+    tunnel::Tunnels,
+};
+use crate::{AgentError, clock, membership::Membership, shared::Shared};
 
 /// Changes that come this close together ride in one message.
 const COALESCE: Duration = Duration::from_millis(3);
@@ -31,26 +32,34 @@ const WELCOME_TIMEOUT: Duration = Duration::from_secs(10);
 pub(crate) struct Session {
     shared: Arc<Shared>,
     dialer: Dialer,
+    membership: Option<Arc<Membership>>,
     assignments: mpsc::Sender<Assignments>,
     /// The Node as the agent would register it.
     node: watch::Receiver<Struct>,
-    /// Told once, when the cluster is known.
-    cluster_known: watch::Sender<bool>,
+    /// Since when the present session stands.
+    stood_since: Option<Instant>,
 }
 
 /// Why a session ended.
 #[derive(Debug, thiserror::Error)]
 enum SessionError {
-    #[error("cannot reach the server")]
-    Connect(#[from] tonic::transport::Error),
-    #[error("the server ended the session: {0}")]
-    Status(#[from] Box<tonic::Status>),
+    #[error(transparent)]
+    Dial(#[from] DialError),
+    #[error("the server ended the session: {}", .0.message())]
+    Status(Box<tonic::Status>),
     #[error("the server closed the session")]
     Closed,
     #[error("the server did not welcome the node within {} s", WELCOME_TIMEOUT.as_secs())]
     NoWelcome,
-    #[error("the server is of cluster {theirs}, and this node belongs to {ours}")]
+    #[error(
+        "the server is of cluster {theirs}, and this node runs the pods of {ours}: stop the agent, remove its checkpoint, and \
+         start it again"
+    )]
     OtherCluster { ours: String, theirs: String },
+}
+
+fn status(status: tonic::Status) -> SessionError {
+    SessionError::Status(Box::new(status))
 }
 
 impl Session {
@@ -58,53 +67,71 @@ impl Session {
     /// Where the server's address makes no sense.
     pub(crate) fn new(
         shared: Arc<Shared>,
+        membership: Option<Arc<Membership>>,
         assignments: mpsc::Sender<Assignments>,
         node: watch::Receiver<Struct>,
-        cluster_known: watch::Sender<bool>,
     ) -> Result<Self, AgentError> {
-        let dialer = Dialer::new(&shared.config.server)?;
+        let dialer = Dialer::new(&shared.config.server, membership.as_ref())?;
         Ok(Self {
             shared,
             dialer,
+            membership,
             assignments,
             node,
-            cluster_known,
+            stood_since: None,
         })
     }
 
     /// Runs for ever.
     pub(crate) async fn run(mut self) {
-        let mut wait = BACKOFF_MIN;
+        let mut pace = Pace::default();
         loop {
-            let begin = Instant::now();
             let error = match self.once().await {
                 Ok(()) => return,
                 Err(error) => error,
             };
-            tracing::warn!(
-                error = &error as &dyn std::error::Error,
-                "no session with the server"
-            );
-            wait = if begin.elapsed() > BACKOFF_MAX {
-                BACKOFF_MIN
+            pace.stood(self.stood_since.take().map(|since| since.elapsed()));
+            self.shared.link.down(clock::now());
+            let server = self.dialer.target();
+            let pause = pace.failed(self.dialer.targets());
+            if pace.is_worth_telling() {
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    server,
+                    "no session with the server"
+                );
             } else {
-                (wait * 2).min(BACKOFF_MAX)
-            };
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    server,
+                    "no session with the server"
+                );
+            }
+            self.dialer.advance();
             let jitter: f64 = rand::rng().random_range(0.5..1.0);
-            tokio::time::sleep(wait.mul_f64(jitter)).await;
+            tokio::time::sleep(pause.mul_f64(jitter)).await;
         }
     }
 
     /// One session; `Ok` where nobody takes assignments any more.
     async fn once(&mut self) -> Result<(), SessionError> {
+        let server = self.dialer.target();
         let mut client = self.dialer.dial().await?;
         let (up, messages) = mpsc::channel(16);
         let _ = up.send(self.hello()).await;
-        let answered = client.session(ReceiverStream::new(messages)).await;
-        let mut down = answered.map_err(Box::new)?.into_inner();
+        let answered = client.session(ReceiverStream::new(messages));
+        let answered = tokio::time::timeout(WELCOME_TIMEOUT, answered).await;
+        let answered = answered.map_err(|_| SessionError::NoWelcome)?;
+        let mut down = answered.map_err(status)?.into_inner();
         let heartbeat = self.welcome(&mut down).await?;
         self.shared.outbox.restart();
-        tracing::info!(cluster = self.shared.cluster(), "session with the server stands");
+        self.shared.link.up(&server);
+        self.stood_since = Some(Instant::now());
+        tracing::info!(
+            cluster = self.shared.cluster(),
+            server,
+            "session with the server stands"
+        );
         let mut writer = Writer {
             shared: Arc::clone(&self.shared),
             up,
@@ -131,19 +158,33 @@ impl Session {
     /// The server's first word; how often it wants to hear something.
     async fn welcome(&self, down: &mut Streaming<ServerMessage>) -> Result<Duration, SessionError> {
         let first = tokio::time::timeout(WELCOME_TIMEOUT, down.message()).await;
-        let first = first.map_err(|_| SessionError::NoWelcome)?.map_err(Box::new)?;
+        let first = first.map_err(|_| SessionError::NoWelcome)?.map_err(status)?;
         let Some(Down::Welcome(welcome)) = first.ok_or(SessionError::Closed)?.message else {
             return Err(SessionError::NoWelcome);
         };
-        let ours = self.shared.cluster.get_or_init(|| welcome.cluster_id.clone());
-        if *ours != welcome.cluster_id {
-            return Err(SessionError::OtherCluster {
-                ours: ours.clone(),
-                theirs: welcome.cluster_id,
-            });
-        }
-        self.cluster_known.send_replace(true);
+        let theirs = &welcome.cluster_id;
+        self.shared
+            .join_cluster(theirs)
+            .map_err(|ours| SessionError::OtherCluster {
+                ours,
+                theirs: theirs.clone(),
+            })?;
+        self.heed(&welcome);
         Ok(Duration::from_secs(u64::from(welcome.heartbeat_seconds.max(1))))
+    }
+
+    /// Keeps what the server tells of itself and the others.
+    fn heed(&self, welcome: &Welcome) {
+        let Some(membership) = &self.membership else {
+            return;
+        };
+        membership.servers().learn(&welcome.servers);
+        if !welcome.ca_bundle_pem.is_empty()
+            && let Err(error) = membership.trust(&welcome.ca_bundle_pem)
+        {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, "cannot take over the cluster's CAs");
+        }
     }
 
     async fn read(
@@ -153,18 +194,20 @@ impl Session {
     ) -> Result<(), SessionError> {
         loop {
             let message = tokio::select! {
-                message = down.message() => message.map_err(Box::new)?.ok_or(SessionError::Closed)?,
+                message = down.message() => message.map_err(status)?.ok_or(SessionError::Closed)?,
                 () = tunnels.reap() => continue,
             };
             match message.message {
                 Some(Down::Assignments(assignments)) => {
-                    if self.assignments.send(assignments).await.is_err() {
+                    let taken = self.assignments.send(assignments).await;
+                    if taken.is_err() {
                         return Ok(());
                     }
                 }
                 Some(Down::Ack(ack)) => self.shared.outbox.confirm(ack.messages),
                 Some(Down::OpenTunnel(open)) => tunnels.open(open),
-                Some(Down::Welcome(_)) | None => {}
+                Some(Down::Welcome(welcome)) => self.heed(&welcome),
+                None => {}
             }
         }
     }

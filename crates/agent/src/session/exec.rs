@@ -4,14 +4,17 @@ use bytes::Bytes;
 use futures::StreamExt;
 use skep_api::proto::{ExecStart, TunnelDown, tunnel_down::Message as Down, tunnel_up::Message as Up};
 
-use super::tunnel::{Refusal, Tunnel};
-use crate::runtime::{ExecInput, ExecSpec, Output, RunState};
+use super::tunnel::Tunnel;
+use crate::{
+    runtime::{ExecInput, ExecSpec, Output, RunState},
+    streams::{self, Refusal},
+};
 
 pub(super) async fn serve(tunnel: &mut Tunnel, start: ExecStart) -> Result<(), Refusal> {
     if start.command.is_empty() {
         return Err(Refusal::new("BadRequest", "name a command to run"));
     }
-    let runs = tunnel.runs(&start.container).await?;
+    let runs = streams::runs(&tunnel.shared, &tunnel.pod_uid, &start.container).await?;
     let running = runs
         .iter()
         .find(|run| matches!(run.state, RunState::Running { .. }));

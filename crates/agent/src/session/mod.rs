@@ -4,6 +4,7 @@ mod client;
 mod connect;
 mod exec;
 mod logs;
+mod pace;
 mod tunnel;
 
 pub(crate) use client::Session;

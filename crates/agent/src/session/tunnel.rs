@@ -10,11 +10,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::Streaming;
 
 use super::{connect::Client, exec, logs};
-use crate::{
-    runtime::{Container, RuntimeError},
-    shared::Shared,
-    spec::{ContainerLabels, label, node_labels},
-};
+use crate::{shared::Shared, streams::Refusal};
 
 /// Streams at the same time.
 const TUNNELS_MAX: usize = 256;
@@ -35,13 +31,6 @@ pub(super) struct Tunnel {
     pub(super) pod_uid: String,
     pub(super) up: mpsc::Sender<TunnelUp>,
     pub(super) down: Streaming<TunnelDown>,
-}
-
-/// Why a stream cannot go on.
-#[derive(Debug)]
-pub(super) struct Refusal {
-    reason: &'static str,
-    message: String,
 }
 
 impl Tunnels {
@@ -111,25 +100,6 @@ async fn serve(
     Ok(())
 }
 
-impl Refusal {
-    pub(super) fn new(reason: &'static str, message: impl Into<String>) -> Self {
-        Self {
-            reason,
-            message: message.into(),
-        }
-    }
-
-    /// From the engine's.
-    pub(super) fn engine(error: &RuntimeError) -> Self {
-        let reason = if matches!(error, RuntimeError::NotFound(_)) {
-            "NotFound"
-        } else {
-            "Internal"
-        };
-        Self::new(reason, error.to_string())
-    }
-}
-
 impl Tunnel {
     /// Sends a message; false where the other end has gone.
     pub(super) async fn send(&self, message: Up) -> bool {
@@ -147,37 +117,5 @@ impl Tunnel {
         drop(up);
         let drained = async { while let Ok(Some(_)) = down.message().await {} };
         let _ = tokio::time::timeout(CLOSE_TIMEOUT, drained).await;
-    }
-
-    /// The runs of a container, newest first. An empty name takes the pod's only container.
-    pub(super) async fn runs(&self, container: &str) -> Result<Vec<Container>, Refusal> {
-        let mut labels = node_labels(self.shared.cluster(), &self.shared.config.node_name);
-        labels.insert(label::POD_UID.to_owned(), self.pod_uid.clone());
-        let all = self
-            .shared
-            .runtime
-            .containers(&labels)
-            .await
-            .map_err(|error| Refusal::engine(&error))?;
-        let mut runs: Vec<(u32, String, Container)> = all
-            .into_iter()
-            .filter_map(|found| {
-                let labels = ContainerLabels::parse(&found.labels)?;
-                Some((labels.attempt, labels.container_name, found))
-            })
-            .filter(|(_, name, _)| !name.is_empty() && (container.is_empty() || name == container))
-            .collect();
-        let mut names: Vec<&str> = runs.iter().map(|(_, name, _)| name.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        if names.len() > 1 {
-            let message = format!(
-                "the pod has several containers; name one of: {}",
-                names.join(", ")
-            );
-            return Err(Refusal::new("BadRequest", message));
-        }
-        runs.sort_by_key(|(attempt, ..)| std::cmp::Reverse(*attempt));
-        Ok(runs.into_iter().map(|(_, _, found)| found).collect())
     }
 }

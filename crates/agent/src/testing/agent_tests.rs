@@ -1,113 +1,23 @@
 //! The whole agent against an engine and a server in memory.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use skep_api::{
-    ConditionStatus, ConfigMap, NodeConditionType, Object, Pod, PodPhase, PodStatus, Probe,
+    ConditionStatus, ConfigMap, NodeConditionType, Object, PodPhase, PodStatus, Probe,
     proto::{
         ExecStart, LogsRequest, OpenTunnel, TunnelDown, open_tunnel::Purpose, tunnel_down::Message as Down,
         tunnel_up::Message as Up,
     },
 };
-use tempfile::TempDir;
-use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
 
-use super::{FakeRuntime, FakeServer};
+use super::{
+    FakeRuntime, FakeServer,
+    scene::{Agent, is_ready, node, pod, scene, socket, uid, until},
+};
 use crate::{
-    AgentConfig, AgentError, ServerAddress,
     runtime::{Container, RunState},
     spec::label,
 };
-
-/// An agent with its engine and its server.
-struct Scene {
-    dir: TempDir,
-    runtime: Arc<FakeRuntime>,
-    server: FakeServer,
-    agent: Agent,
-}
-
-struct Agent {
-    shutdown: CancellationToken,
-    task: JoinHandle<Result<(), AgentError>>,
-}
-
-impl Agent {
-    fn start(dir: &TempDir, runtime: &Arc<FakeRuntime>) -> Self {
-        let shutdown = CancellationToken::new();
-        let config = AgentConfig {
-            node_name: "n1".to_owned(),
-            data_dir: dir.path().join("data"),
-            server: ServerAddress::Unix(socket(dir)),
-            ..AgentConfig::default()
-        };
-        let runtime = Arc::clone(runtime) as Arc<dyn crate::runtime::Runtime>;
-        let task = tokio::spawn(crate::agent::run(config, runtime, shutdown.clone()));
-        Self { shutdown, task }
-    }
-
-    async fn stop(self) {
-        self.shutdown.cancel();
-        self.task.await.unwrap().unwrap();
-    }
-}
-
-fn socket(dir: &TempDir) -> PathBuf {
-    dir.path().join("server.sock")
-}
-
-fn node() -> Object {
-    skep_testkit::node("n1").pod_cidr("10.9.0.0/24").build().into()
-}
-
-fn pod(name: &str) -> Pod {
-    let mut pod = skep_testkit::pod(name)
-        .uid(&format!("uid-{name}"))
-        .image("web:v1")
-        .node("n1")
-        .build();
-    pod.spec.termination_grace_period_seconds = 1;
-    pod
-}
-
-fn uid(name: &str) -> String {
-    format!("uid-{name}")
-}
-
-fn is_ready(status: &PodStatus) -> bool {
-    status.phase == PodPhase::Running
-        && status
-            .conditions
-            .iter()
-            .any(|c| c.r#type == "Ready" && c.status == ConditionStatus::True)
-}
-
-async fn scene(objects: &[Object]) -> Scene {
-    let dir = tempfile::tempdir().unwrap();
-    let runtime = Arc::new(FakeRuntime::new(&["web:v1", "web:v2"]));
-    let server = FakeServer::listen(&socket(&dir));
-    let agent = Agent::start(&dir, &runtime);
-    server.until("a session stands", |told| told.sessions == 1).await;
-    server.snapshot(&[&[node()], objects].concat()).await;
-    Scene {
-        dir,
-        runtime,
-        server,
-        agent,
-    }
-}
-
-async fn until(what: &str, holds: impl Fn() -> bool) {
-    let waited = async {
-        while !holds() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
-    tokio::time::timeout(super::server::PATIENCE, waited)
-        .await
-        .unwrap_or_else(|_| panic!("it never came that {what}"));
-}
 
 #[tokio::test]
 async fn fifty_pods_run_with_few_words_and_no_inspection() {

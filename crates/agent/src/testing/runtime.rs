@@ -30,6 +30,8 @@ pub(crate) struct FakeRuntime {
 struct State {
     away: bool,
     containers: BTreeMap<String, Container>,
+    /// Environments by container name.
+    environments: BTreeMap<String, Vec<String>>,
     images: BTreeSet<String>,
     networks: BTreeMap<String, String>,
     no_networks: Option<String>,
@@ -84,6 +86,17 @@ impl FakeRuntime {
     /// A container's process ends by itself.
     pub(crate) fn exit(&self, id: &str, code: i32) {
         self.end(id, code);
+    }
+
+    /// The machine loses power and comes back: what ran has ended.
+    pub(crate) fn reboot(&self) {
+        let ids: Vec<String> = self.all().into_iter().map(|container| container.id).collect();
+        ids.iter().for_each(|id| self.end(id, 137));
+    }
+
+    /// What a container was made with, as `NAME=value`.
+    pub(crate) fn environment(&self, name: &str) -> Vec<String> {
+        self.lock().environments.get(name).cloned().unwrap_or_default()
     }
 
     /// All containers.
@@ -253,6 +266,7 @@ impl Runtime for FakeRuntime {
             ..Container::default()
         };
         state.containers.insert(id.clone(), container);
+        state.environments.insert(spec.name.clone(), spec.env.clone());
         Ok(id)
     }
 

@@ -14,17 +14,21 @@ use skep_api::{
         AgentMessage, Assignments, EventReport, OpenTunnel, PodReport, Removal, ServerMessage, TunnelDown,
         TunnelUp, Welcome,
         agent_message::Message as Up,
+        join_server::JoinServer,
         node_server::{Node, NodeServer},
         server_message::Message as Down,
     },
 };
+use skep_trust::Identity;
 use tokio::{
-    net::UnixListener,
+    net::{TcpListener, UnixListener},
     sync::{mpsc, watch},
     task::JoinHandle,
 };
 use tokio_stream::wrappers::{ReceiverStream, UnixListenerStream};
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming, service::Routes};
+
+use super::FakeCluster;
 
 /// How long a test waits for what must come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
@@ -33,6 +37,8 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Told {
     pub(crate) sessions: u32,
+    /// Who the last session's certificate speaks for.
+    pub(crate) identity: Option<Identity>,
     pub(crate) node: Option<skep_api::Node>,
     pub(crate) pods: BTreeMap<String, PodReport>,
     pub(crate) events: Vec<EventReport>,
@@ -40,8 +46,10 @@ pub(crate) struct Told {
     pub(crate) heartbeats: u32,
 }
 
-/// A server on a Unix socket. Dropping it ends it.
+/// A server on a Unix socket, or on a port with TLS. Dropping it ends it and its connections.
 pub(crate) struct FakeServer {
+    /// `host:port`; empty on a socket.
+    pub(crate) address: String,
     door: Door,
     task: JoinHandle<()>,
 }
@@ -57,19 +65,15 @@ struct Door {
     told: watch::Sender<Told>,
     tunnels: mpsc::Sender<Ends>,
     opened: Arc<tokio::sync::Mutex<mpsc::Receiver<Ends>>>,
+    /// There where sessions are by certificate.
+    cluster: Option<Arc<FakeCluster>>,
 }
 
 impl FakeServer {
     /// A server that listens there.
     pub(crate) fn listen(socket: &Path) -> Self {
         let listener = UnixListener::bind(socket).unwrap();
-        let (tunnels, opened) = mpsc::channel(8);
-        let door = Door {
-            down: Arc::default(),
-            told: watch::channel(Told::default()).0,
-            tunnels,
-            opened: Arc::new(tokio::sync::Mutex::new(opened)),
-        };
+        let door = Door::new(None);
         let service = NodeServer::new(door.clone());
         let task = tokio::spawn(async move {
             let incoming = UnixListenerStream::new(listener);
@@ -79,7 +83,27 @@ impl FakeServer {
                 .await
                 .unwrap();
         });
-        Self { door, task }
+        Self {
+            address: String::new(),
+            door,
+            task,
+        }
+    }
+
+    /// A server of the cluster, on a port of its own.
+    pub(crate) async fn listen_tls(cluster: &Arc<FakeCluster>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let door = Door::new(Some(Arc::clone(cluster)));
+        let routes =
+            Routes::new(NodeServer::new(door.clone())).add_service(JoinServer::from_arc(Arc::clone(cluster)));
+        let task = tokio::spawn(super::cluster::serve(listener, cluster.server_tls(), routes));
+        Self { address, door, task }
+    }
+
+    /// Says hello once more: the servers or the CAs have changed.
+    pub(crate) async fn welcome_again(&self) {
+        self.send(Down::Welcome(self.door.welcome())).await;
     }
 
     /// Waits until what was told is as wanted.
@@ -174,6 +198,27 @@ pub(crate) fn status(report: &PodReport) -> PodStatus {
 }
 
 impl Door {
+    fn new(cluster: Option<Arc<FakeCluster>>) -> Self {
+        let (tunnels, opened) = mpsc::channel(8);
+        Self {
+            down: Arc::default(),
+            told: watch::channel(Told::default()).0,
+            tunnels,
+            opened: Arc::new(tokio::sync::Mutex::new(opened)),
+            cluster,
+        }
+    }
+
+    fn welcome(&self) -> Welcome {
+        let cluster = self.cluster.as_ref();
+        Welcome {
+            heartbeat_seconds: 1,
+            cluster_id: "test-cluster".to_owned(),
+            servers: cluster.map(|cluster| cluster.servers()).unwrap_or_default(),
+            ca_bundle_pem: cluster.map(|cluster| cluster.bundle_pem()).unwrap_or_default(),
+        }
+    }
+
     fn take_in(&self, message: Up) {
         self.told.send_modify(|told| match message {
             Up::Hello(hello) => {
@@ -212,14 +257,15 @@ impl Node for Door {
         &self,
         request: Request<Streaming<AgentMessage>>,
     ) -> Result<Response<Self::SessionStream>, Status> {
+        let identity = request.extensions().get::<Identity>().cloned();
+        if self.cluster.is_some() && identity.is_none() {
+            return Err(Status::unauthenticated("show a certificate"));
+        }
+        self.told.send_modify(|told| told.identity = identity);
         let mut up = request.into_inner();
         let (down, messages) = mpsc::channel(16);
-        let welcome = Welcome {
-            heartbeat_seconds: 1,
-            cluster_id: "test-cluster".to_owned(),
-        };
         let welcome = ServerMessage {
-            message: Some(Down::Welcome(welcome)),
+            message: Some(Down::Welcome(self.welcome())),
         };
         down.send(Ok(welcome)).await.unwrap();
         *self.down.lock().unwrap() = Some(down);

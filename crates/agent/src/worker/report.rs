@@ -37,6 +37,7 @@ impl Worker {
         } else {
             self.shared.outbox.keep(report);
         }
+        self.shared.checkpoint.status(&meta.uid, &status);
         self.observed.status = status;
         self.reported = true;
         is_new

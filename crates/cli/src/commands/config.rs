@@ -20,9 +20,9 @@ pub(crate) struct ConfigArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Show the config file, tokens left out
+    /// Show the config file, tokens and keys left out
     View {
-        /// Show tokens as well
+        /// Show tokens and keys as well
         #[arg(long)]
         raw: bool,
         /// Only what the current context needs
@@ -103,10 +103,23 @@ fn view(mut config: Config, raw: bool, minify: bool) -> anyhow::Result<String> {
         config.users.retain(|named| named.name == context.user);
     }
     if !raw {
-        let tokens = config.users.iter_mut().map(|named| &mut named.user.token);
-        tokens
-            .filter(|token| !token.is_empty())
-            .for_each(|token| "REDACTED".clone_into(token));
+        let users = config.users.iter_mut().map(|named| &mut named.user);
+        users
+            .flat_map(|user| {
+                [
+                    &mut user.token,
+                    &mut user.client_key_data,
+                    &mut user.client_certificate_data,
+                ]
+            })
+            .chain(
+                config
+                    .clusters
+                    .iter_mut()
+                    .map(|named| &mut named.cluster.certificate_authority_data),
+            )
+            .filter(|data| !data.is_empty())
+            .for_each(|data| "REDACTED".clone_into(data));
     }
     output::yaml(&config)
 }

@@ -1,8 +1,10 @@
 //! The commands, one file each: `XArgs` is what the command line may say, `run` does it and says the exit code.
 
+pub(crate) mod agent;
 pub(crate) mod annotate;
 pub(crate) mod api_resources;
 pub(crate) mod apply;
+pub(crate) mod ca;
 pub(crate) mod cluster_info;
 pub(crate) mod completion;
 pub(crate) mod config;
@@ -19,11 +21,15 @@ pub(crate) mod get;
 pub(crate) mod label;
 mod live;
 pub(crate) mod logs;
+pub(crate) mod member;
 pub(crate) mod patch;
 pub(crate) mod rollout;
 pub(crate) mod scale;
+pub(crate) mod server;
 pub(crate) mod set;
+pub(crate) mod snapshot;
 mod targets;
+pub(crate) mod token;
 pub(crate) mod up;
 pub(crate) mod version;
 pub(crate) mod wait;
@@ -46,9 +52,12 @@ use crate::{
 /// What ended it; `errors::exit_code` prints it.
 pub(crate) async fn run(command: Command, ctx: &Context) -> anyhow::Result<ExitCode> {
     match command {
+        Command::Agent(args) => agent::run(*args, ctx).await,
         Command::Annotate(args) => annotate::run(args, ctx).await,
         Command::ApiResources(args) => api_resources::run(args, ctx).await,
         Command::Apply(args) => apply::run(args, ctx).await,
+        Command::Ca(args) => ca::run(args, ctx).await,
+        Command::Cert(args) => ca::status(args, ctx).await,
         Command::ClusterInfo(args) => cluster_info::run(args, ctx).await,
         Command::Completion(args) => completion::run(args, ctx).await,
         Command::Config(args) => config::run(args, ctx).await,
@@ -64,10 +73,14 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> anyhow::Result<ExitC
         Command::Get(args) => get::run(*args, ctx).await,
         Command::Label(args) => label::run(args, label::Field::Labels, ctx).await,
         Command::Logs(args) => logs::run(*args, ctx).await,
+        Command::Member(args) => member::run(args, ctx).await,
         Command::Patch(args) => patch::run(args, ctx).await,
         Command::Rollout(args) => rollout::run(args, ctx).await,
         Command::Scale(args) => scale::run(args, ctx).await,
+        Command::Server(args) => server::run(*args, ctx).await,
         Command::Set(args) => set::run(args, ctx).await,
+        Command::Snapshot(args) => snapshot::run(args, ctx).await,
+        Command::Token(args) => token::run(args, ctx).await,
         Command::Uncordon(args) => cordon::run_uncordon(args, ctx).await,
         Command::Up(args) => up::run(*args, ctx).await,
         Command::Version(args) => version::run(args, ctx).await,

@@ -5,7 +5,7 @@ use std::{io, os::unix::net::UnixStream};
 const USUAL_SOCKET: &str = "/var/run/docker.sock";
 
 /// Warns where this process is not root, and where no Docker engine answers. Neither ends it: the agent tries again.
-pub(super) fn warn_of_missing_rights(docker_host: &Option<String>) {
+pub(crate) fn warn_of_missing_rights(docker_host: &Option<String>) {
     if !nix::unistd::geteuid().is_root() {
         tracing::warn!(
             "not running as root: secrets in memory and file owners of volumes may fail; `sudo skep up` has all rights"

@@ -5,9 +5,9 @@ use std::io::IsTerminal;
 use anyhow::{Context, anyhow};
 use tracing_subscriber::{EnvFilter, filter::LevelFilter};
 
-/// The crates whose events a bare level is about; others say something from warnings on. Not so openraft, which warns of
-/// every election.
-const OWN: [&str; 8] = [
+/// The crates whose events a bare level is about; others say something from warnings on, and consensus nothing: what is
+/// worth telling of it is told by the store.
+const OWN: [&str; 9] = [
     "skep",
     "skep_agent",
     "skep_controllers",
@@ -15,6 +15,7 @@ const OWN: [&str; 8] = [
     "skep_server",
     "skep_state",
     "skep_store",
+    "skep_trust",
     "skep_cli",
 ];
 
@@ -22,7 +23,7 @@ const OWN: [&str; 8] = [
 ///
 /// # Errors
 /// Where the level is neither a level nor a list of directives.
-pub(super) fn start(level: &str) -> anyhow::Result<()> {
+pub(crate) fn start(level: &str) -> anyhow::Result<()> {
     let filter = filter(level)?;
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
@@ -41,7 +42,7 @@ fn filter(level: &str) -> anyhow::Result<EnvFilter> {
     let directives = match level.parse::<LevelFilter>() {
         Ok(_) => {
             let own: Vec<_> = OWN.iter().map(|name| format!("{name}={level}")).collect();
-            format!("warn,openraft=error,{}", own.join(","))
+            format!("warn,openraft=off,{}", own.join(","))
         }
         Err(_) => level.to_owned(),
     };

@@ -1,12 +1,12 @@
 //! A server and an agent in one process: what is prepared before they start, and how they end together.
 
-mod checks;
+pub(crate) mod checks;
 mod client_config;
 mod greeting;
 pub(crate) mod listen;
-mod logging;
-mod notify;
-mod parts;
+pub(crate) mod logging;
+pub(crate) mod notify;
+pub(crate) mod parts;
 mod token;
 
 use std::{
@@ -42,7 +42,10 @@ pub(crate) async fn run(args: &UpArgs, config_path: &Path) -> anyhow::Result<()>
 }
 
 /// The data folder with its path from the root, made where it is missing.
-fn data_dir(path: &Path) -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// Where it cannot be made or written to.
+pub(crate) fn data_dir(path: &Path) -> anyhow::Result<PathBuf> {
     let refused = || {
         let hint = "run as root (`sudo skep up`) or choose another with --data-dir";
         format!("cannot use the data folder {}: {hint}", path.display())
@@ -64,6 +67,7 @@ fn server_config(args: &UpArgs, data_dir: &Path, token: &str) -> ServerConfig {
         listen: args.address(),
         token: token.to_owned(),
         pod_cidr: args.pod_cidr.clone(),
+        ..ServerConfig::new("")
     }
 }
 

@@ -13,12 +13,12 @@ use std::{
 };
 
 /// The service answers calls.
-pub(super) fn ready() {
+pub(crate) fn ready() {
     tell("READY=1");
 }
 
 /// The service is ending.
-pub(super) fn stopping() {
+pub(crate) fn stopping() {
     tell("STOPPING=1");
 }
 

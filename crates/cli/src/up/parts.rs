@@ -21,9 +21,10 @@ const DRAIN: Duration = Duration::from_secs(20);
 type Ended = (&'static str, anyhow::Result<()>);
 
 /// The parts that run.
-pub(super) struct Parts {
+pub(crate) struct Parts {
     tasks: JoinSet<Ended>,
-    ready: oneshot::Receiver<Ready>,
+    /// `None` where there is no server among them.
+    ready: Option<oneshot::Receiver<Ready>>,
     /// Started once there is a server to dial.
     agent: Option<AgentConfig>,
     shutdown: CancellationToken,
@@ -32,18 +33,40 @@ pub(super) struct Parts {
 impl Parts {
     /// Starts the server; the agent follows once the server answers.
     pub(super) fn start(server: ServerConfig, agent: AgentConfig) -> Self {
-        let (sender, ready) = oneshot::channel();
-        let shutdown = CancellationToken::new();
-        let mut parts = Self {
-            tasks: JoinSet::new(),
-            ready,
+        Self {
             agent: Some(agent),
-            shutdown: shutdown.clone(),
-        };
+            ..Self::server(server)
+        }
+    }
+
+    /// Starts a server alone.
+    pub(crate) fn server(server: ServerConfig) -> Self {
+        let (sender, ready) = oneshot::channel();
+        let mut parts = Self::none(Some(ready));
+        let shutdown = parts.shutdown.clone();
         parts.add("server", async move {
             skep_server::run(server, sender, shutdown).await.map_err(advise)
         });
         parts
+    }
+
+    /// Starts an agent alone.
+    pub(crate) fn agent(agent: AgentConfig) -> Self {
+        let mut parts = Self {
+            agent: Some(agent),
+            ..Self::none(None)
+        };
+        parts.start_agent();
+        parts
+    }
+
+    fn none(ready: Option<oneshot::Receiver<Ready>>) -> Self {
+        Self {
+            tasks: JoinSet::new(),
+            ready,
+            agent: None,
+            shutdown: CancellationToken::new(),
+        }
     }
 
     fn start_agent(&mut self) {
@@ -64,15 +87,16 @@ impl Parts {
     ///
     /// # Errors
     /// What made a part end by itself, or where a part does not end in time.
-    pub(super) async fn watch(mut self, up: impl AsyncFnOnce(&Ready)) -> anyhow::Result<()> {
+    pub(crate) async fn watch(mut self, up: impl AsyncFnOnce(&Ready)) -> anyhow::Result<()> {
         let mut signals = Signals::new()?;
         let mut up = Some(up);
+        let mut ready = self.ready.take();
         let outcome = loop {
             tokio::select! {
-                Ok(ready) = &mut self.ready, if up.is_some() => {
+                Ok(told) = told(&mut ready), if up.is_some() => {
                     self.start_agent();
                     if let Some(up) = up.take() {
-                        up(&ready).await;
+                        up(&told).await;
                     }
                 }
                 name = signals.next() => {
@@ -101,6 +125,14 @@ impl Parts {
             outcome = outcome.and(ended);
         }
         outcome
+    }
+}
+
+/// Waits for ever where there is no server.
+async fn told(ready: &mut Option<oneshot::Receiver<Ready>>) -> Result<Ready, oneshot::error::RecvError> {
+    match ready {
+        Some(ready) => ready.await,
+        None => std::future::pending().await,
     }
 }
 
@@ -158,15 +190,7 @@ mod tests {
 
     fn parts() -> (Parts, oneshot::Sender<Ready>) {
         let (sender, ready) = oneshot::channel();
-        (
-            Parts {
-                tasks: JoinSet::new(),
-                ready,
-                agent: None,
-                shutdown: CancellationToken::new(),
-            },
-            sender,
-        )
+        (Parts::none(Some(ready)), sender)
     }
 
     #[tokio::test]

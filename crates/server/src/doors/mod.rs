@@ -1,6 +1,8 @@
-//! Where calls come in: the Unix socket, and a loopback address for those who know the token.
+//! Where calls come in: the Unix socket, a loopback address for those who know the token, and TLS for everybody else.
 
+mod listeners;
 mod socket;
+mod tls;
 mod token;
 
 use std::{io, time::Duration};
@@ -13,7 +15,9 @@ use tonic::{
     transport::Server,
 };
 
+pub(crate) use listeners::Listeners;
 pub(crate) use socket::{Socket, SocketError};
+pub(crate) use tls::serve_tls;
 pub(crate) use token::Token;
 
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(60);

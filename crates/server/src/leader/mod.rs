@@ -7,7 +7,7 @@ mod term;
 
 use std::sync::Arc;
 
-use crate::core::Core;
+use crate::{bootstrap::bootstrap, core::Core};
 
 use self::term::Term;
 
@@ -25,6 +25,14 @@ pub(crate) async fn lead(core: Arc<Core>) {
             async move { drop(leadership.wait_for(|leads| !*leads).await) }
         };
         tracing::info!("leading");
+        if core.peers.is_some()
+            && let Err(failure) = bootstrap(&core).await
+        {
+            tracing::warn!(
+                why = tonic::Status::from(failure).message(),
+                "the cluster is not prepared"
+            );
+        }
         tokio::select! {
             () = Term::new(core.clone()).run() => {}
             () = lost => tracing::info!("not leading any more"),

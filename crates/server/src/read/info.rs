@@ -11,7 +11,7 @@ pub(crate) fn info(core: &Core) -> InfoResponse {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         cluster_id: core.store.cluster_id().to_owned(),
         server_id: core.store.server_id(),
-        leader_id: core.store.leader().unwrap_or(0),
+        leader_id: core.store.leader().map_or(0, |leader| leader.id),
         revision: state.revision(),
         objects: state.len() as u64,
         uptime_seconds: core.started.elapsed().as_secs(),

@@ -23,6 +23,7 @@ struct Entry {
     number: u64,
     down: Down,
     replaced: CancellationToken,
+    sent_away: CancellationToken,
 }
 
 /// A session's place in the registry, given up when dropped.
@@ -32,18 +33,38 @@ pub(crate) struct Place {
     number: u64,
     /// Cancelled when a newer session of the node takes the place.
     pub replaced: CancellationToken,
+    /// Cancelled when the agent is to dial another server.
+    pub sent_away: CancellationToken,
 }
 
 impl Sessions {
+    /// True where no agent is connected.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_node.lock().expect("no holder panics").is_empty()
+    }
+
+    /// True where the agent of this node is connected.
+    pub(crate) fn has(&self, node: &str) -> bool {
+        self.by_node.lock().expect("no holder panics").contains_key(node)
+    }
+
+    /// Ends every session: the agents are to dial another server.
+    pub(crate) fn send_away(&self) {
+        for entry in self.by_node.lock().expect("no holder panics").values() {
+            entry.sent_away.cancel();
+        }
+    }
+
     /// Enters a session; an older one of the same node is told to end.
     pub(crate) fn enter(&self, node: &str, down: Down) -> Place {
-        let replaced = CancellationToken::new();
+        let (replaced, sent_away) = (CancellationToken::new(), CancellationToken::new());
         let mut by_node = self.by_node.lock().expect("no holder panics");
         let number = by_node.get(node).map_or(0, |older| older.number + 1);
         let entry = Entry {
             number,
             down,
             replaced: replaced.clone(),
+            sent_away: sent_away.clone(),
         };
         if let Some(older) = by_node.insert(node.to_owned(), entry) {
             older.replaced.cancel();
@@ -53,6 +74,7 @@ impl Sessions {
             node: node.to_owned(),
             number,
             replaced,
+            sent_away,
         }
     }
 

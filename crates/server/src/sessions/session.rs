@@ -6,12 +6,13 @@ use futures::{StreamExt, stream::FuturesOrdered};
 use skep_api::{
     Condition, EventType, Kind, Node, ObjectKey, ObjectReference, Pod, PodStatus, convert,
     proto::{
-        Ack, AgentMessage, EventReport, PodReport, ServerMessage, Welcome, agent_message::Message as Up,
+        Ack, AgentMessage, EventReport, PodReport, ServerMessage, agent_message::Message as Up,
         server_message::Message,
     },
 };
 use skep_controllers::EventNote;
 use skep_state::{Change, DeleteOptions, State};
+use skep_trust::Identity;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
@@ -22,10 +23,10 @@ use super::{
     register::{node_in, register, reported_node},
     registry::{Down, Place},
 };
-use crate::{clock::now, core::Core, failure::Failure};
+use crate::{authorize::check_own_node, clock::now, core::Core, failure::Failure, peers};
 
-/// Agents send something at least this often.
-const HEARTBEAT: Duration = Duration::from_secs(10);
+/// Names, on a node, the server that its agent talks to; written when that changes.
+pub(crate) const SERVER_ANNOTATION: &str = "skep.io/server";
 
 /// How long a new session may take to say hello.
 const HELLO_WITHIN: Duration = Duration::from_secs(10);
@@ -36,9 +37,11 @@ const IN_FLIGHT_MAX: usize = 64;
 /// Messages to one agent that may wait.
 const WAITING_MAX: usize = 8;
 
-/// Begins a session: registers the node, then lets the conversation run by itself.
+/// Begins a session: registers the node, which must be the one of the caller's certificate, then lets the conversation run
+/// by itself.
 pub(crate) async fn converse(
     core: Arc<Core>,
+    caller: Option<Identity>,
     mut up: Streaming<AgentMessage>,
 ) -> Result<ReceiverStream<Result<ServerMessage, Status>>, Status> {
     let first = tokio::time::timeout(HELLO_WITHIN, up.message())
@@ -47,8 +50,18 @@ pub(crate) async fn converse(
     let Some(Up::Hello(hello)) = first.and_then(|message| message.message) else {
         return Err(Failure::BadRequest("the first message must be hello".to_owned()).into());
     };
-    let node = reported_node(&hello)?;
-    core.leases.renew(&node.metadata.name, now());
+    let mut node = reported_node(&hello)?;
+    check_own_node(caller.as_ref(), &node.metadata.name)?;
+    core.hear(&node.metadata.name);
+    if core.peers.is_some() {
+        // The leader must not take the node for lost again before it hears of it in the ordinary way; and a server that
+        // is cut off takes no agents.
+        peers::tell_leader(&core, vec![node.metadata.name.clone()]).await?;
+        let server = core.store.server_id().to_string();
+        node.metadata
+            .annotations
+            .insert(SERVER_ANNOTATION.to_owned(), server);
+    }
     register(&core, &node).await?;
     let (down, messages) = mpsc::channel(WAITING_MAX);
     let place = core.sessions.enter(&node.metadata.name, down.clone());
@@ -80,6 +93,7 @@ impl Session {
             end = self.listen(up, acks) => end,
             end = tell(&core, &name, &down, acked) => end,
             () = place.replaced.cancelled() => Err(Status::aborted("a newer session of this node has begun")),
+            () = place.sent_away.cancelled() => Err(Status::unavailable("this server is cut off: dial another one")),
             () = core.shutdown.cancelled() => Err(Status::unavailable("the server is shutting down")),
         };
         tracing::info!(
@@ -104,7 +118,7 @@ impl Session {
             tokio::select! {
                 message = up.message(), if in_flight.len() < IN_FLIGHT_MAX => {
                     let Some(message) = message? else { return Ok(()) };
-                    self.core.leases.renew(&self.node.metadata.name, now());
+                    self.core.hear(&self.node.metadata.name);
                     in_flight.push_back(self.take(message).await?);
                 }
                 Some(written) = in_flight.next() => {
@@ -173,11 +187,10 @@ impl Session {
 
 /// Sends assignments and acknowledgements, at the pace at which the agent takes them.
 async fn tell(core: &Core, node: &str, down: &Down, mut acked: watch::Receiver<u64>) -> Result<(), Status> {
-    let welcome = Welcome {
-        heartbeat_seconds: u32::try_from(HEARTBEAT.as_secs()).unwrap_or(u32::MAX),
-        cluster_id: core.store.cluster_id().to_owned(),
-    };
-    send(down, Message::Welcome(welcome)).await?;
+    core.greeting.refresh(core);
+    let mut greeting = core.greeting.subscribe();
+    let welcome = greeting.borrow_and_update().clone();
+    send(down, Message::Welcome((*welcome).clone())).await?;
     let mut assignments = Assignments::new(node);
     let mut revisions = core.revisions();
     loop {
@@ -188,6 +201,10 @@ async fn tell(core: &Core, node: &str, down: &Down, mut acked: watch::Receiver<u
         tokio::select! {
             changed = revisions.changed() => {
                 changed.map_err(|_| Status::unavailable("the server is shutting down"))?;
+            }
+            Ok(()) = greeting.changed() => {
+                let welcome = greeting.borrow_and_update().clone();
+                send(down, Message::Welcome((*welcome).clone())).await?;
             }
             Ok(()) = acked.changed() => {
                 let messages = *acked.borrow_and_update();

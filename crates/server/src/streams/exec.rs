@@ -3,40 +3,76 @@
 use std::sync::Arc;
 
 use skep_api::proto::{
-    ExecInput, ExecOutput, TunnelDown, TunnelUp, exec_input::Input, exec_output::Output,
+    ExecInput, ExecOutput, ExecStart, TunnelDown, TunnelUp, exec_input::Input, exec_output::Output,
     open_tunnel::Purpose, tunnel_down::Message as Down, tunnel_up::Message as Up,
 };
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
-use super::{failed, open_tunnel, target};
+use super::{Target, failed, open_tunnel, target};
 use crate::{
     core::Core,
     failure::Failure,
+    peers,
     tunnels::{TUNNEL_MESSAGES, Tunnel},
 };
 
-/// Starts the command; both directions flow at the pace of their readers.
+/// Starts the command, through another server where the agent talks to that one.
 pub(crate) async fn exec(
     core: &Arc<Core>,
     mut input: Streaming<ExecInput>,
 ) -> Result<ReceiverStream<Result<ExecOutput, Status>>, Status> {
+    let start = first(&mut input).await?;
+    let state = core.read(false).await?;
+    let target = target::for_exec(&state, &named(&start))?;
+    let message = ExecInput {
+        input: Some(Input::Start(start.clone())),
+    };
+    match peers::exec_elsewhere(core, &state, &target.node, message, input).await {
+        Ok(answer) => answer,
+        Err(input) => begin(core, start, target, input).await,
+    }
+}
+
+/// Starts the command at an agent that talks to this server.
+pub(crate) async fn exec_here(
+    core: &Arc<Core>,
+    mut input: Streaming<ExecInput>,
+) -> Result<ReceiverStream<Result<ExecOutput, Status>>, Status> {
+    let start = first(&mut input).await?;
+    let state = core.read(true).await?;
+    let target = target::for_exec(&state, &named(&start))?;
+    drop(state);
+    begin(core, start, target, input).await
+}
+
+async fn first(input: &mut Streaming<ExecInput>) -> Result<ExecStart, Status> {
     let first = input.message().await?.and_then(|message| message.input);
-    let Some(Input::Start(mut start)) = first else {
+    let Some(Input::Start(start)) = first else {
         return Err(Failure::BadRequest("the first message must be start".to_owned()).into());
     };
     if start.command.is_empty() {
         return Err(Failure::BadRequest("command: say what to run".to_owned()).into());
     }
-    let state = core.read(false).await?;
-    let named = target::Named {
+    Ok(start)
+}
+
+fn named(start: &ExecStart) -> target::Named<'_> {
+    target::Named {
         namespace: &start.namespace,
         pod: &start.pod,
         container: &start.container,
-    };
-    let target = target::for_exec(&state, &named)?;
-    drop(state);
+    }
+}
+
+/// Both directions flow at the pace of their readers.
+async fn begin(
+    core: &Arc<Core>,
+    mut start: ExecStart,
+    target: Target,
+    input: Streaming<ExecInput>,
+) -> Result<ReceiverStream<Result<ExecOutput, Status>>, Status> {
     start.namespace.clone_from(&target.namespace);
     start.container.clone_from(&target.container);
     let tunnel = open_tunnel(core, &target, Purpose::Exec(start)).await?;

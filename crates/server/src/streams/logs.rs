@@ -7,26 +7,53 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::{failed, open_tunnel, target};
+use super::{Target, failed, open_tunnel, target};
 use crate::{
     core::Core,
     failure::Failure,
+    peers,
     tunnels::{TUNNEL_MESSAGES, Tunnel},
 };
 
-/// Opens the stream; text flows at the pace at which the client takes it.
+/// Opens the stream, through another server where the agent talks to that one.
 pub(crate) async fn logs(
     core: &Arc<Core>,
-    mut request: LogsRequest,
-) -> Result<ReceiverStream<Result<LogChunk, Status>>, Failure> {
+    request: LogsRequest,
+) -> Result<ReceiverStream<Result<LogChunk, Status>>, Status> {
     let state = core.read(false).await?;
-    let named = target::Named {
+    let target = target::for_logs(&state, &named(&request), request.previous)?;
+    if let Some(answer) = peers::logs_elsewhere(core, &state, &target.node, &request).await {
+        return answer;
+    }
+    drop(state);
+    Ok(pull(core, request, target).await?)
+}
+
+/// Opens the stream to an agent that talks to this server.
+pub(crate) async fn logs_here(
+    core: &Arc<Core>,
+    request: LogsRequest,
+) -> Result<ReceiverStream<Result<LogChunk, Status>>, Failure> {
+    let state = core.read(true).await?;
+    let target = target::for_logs(&state, &named(&request), request.previous)?;
+    drop(state);
+    pull(core, request, target).await
+}
+
+fn named(request: &LogsRequest) -> target::Named<'_> {
+    target::Named {
         namespace: &request.namespace,
         pod: &request.pod,
         container: &request.container,
-    };
-    let target = target::for_logs(&state, &named, request.previous)?;
-    drop(state);
+    }
+}
+
+/// Text flows at the pace at which the client takes it.
+async fn pull(
+    core: &Arc<Core>,
+    mut request: LogsRequest,
+    target: Target,
+) -> Result<ReceiverStream<Result<LogChunk, Status>>, Failure> {
     request.namespace.clone_from(&target.namespace);
     request.container.clone_from(&target.container);
     let tunnel = open_tunnel(core, &target, Purpose::Logs(request)).await?;

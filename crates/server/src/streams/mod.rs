@@ -9,8 +9,8 @@ use std::{sync::Arc, time::Duration};
 use skep_api::proto::{OpenTunnel, TunnelError, open_tunnel::Purpose};
 use tonic::{Code, Status};
 
-pub(crate) use exec::exec;
-pub(crate) use logs::logs;
+pub(crate) use exec::{exec, exec_here};
+pub(crate) use logs::{logs, logs_here};
 
 use self::target::Target;
 use crate::{core::Core, failure::Failure, tunnels::Tunnel};

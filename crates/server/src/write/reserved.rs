@@ -2,7 +2,7 @@
 
 use skep_api::{Kind, ObjectKey};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, join::CA_SECRET};
 
 /// Namespaces that every cluster has.
 pub(crate) const SYSTEM_NAMESPACES: [&str; 2] = ["default", "kube-system"];
@@ -14,6 +14,13 @@ pub(super) fn check_delete(kind: Kind, key: &ObjectKey) -> Result<(), Failure> {
             kind,
             key.clone(),
             "this namespace may not be deleted".to_owned(),
+        ));
+    }
+    if kind == Kind::Secret && (key.namespace.as_str(), key.name.as_str()) == CA_SECRET {
+        return Err(Failure::Forbidden(
+            kind,
+            key.clone(),
+            "the cluster's CA may not be deleted: rotate it".to_owned(),
         ));
     }
     Ok(())

@@ -11,5 +11,6 @@ mod reads;
 mod rollout;
 mod sessions;
 mod streams;
+mod trust;
 mod watches;
 mod writes;

@@ -8,7 +8,7 @@ use openraft::{
 };
 use raft_log::codeq::{Decode, Encode};
 
-use crate::raft::{Command, LogId, Payload, Vote};
+use crate::raft::{Command, LogId, Payload, Vote, log_id};
 
 /// No payload is larger than this; a longer one is a damaged length.
 const PAYLOAD_BYTES_MAX: u32 = 256 * 1024 * 1024;
@@ -34,16 +34,14 @@ impl PayloadRecord {
 
 impl Encode for LogIdRecord {
     fn encode<W: Write>(&self, mut w: W) -> Result<usize, io::Error> {
-        let leader = self.0.committed_leader_id();
-        write_u64s(&mut w, [leader.term, leader.node_id, self.0.index])
+        write_u64s(&mut w, [self.0.committed_leader_id().term, 0, self.0.index])
     }
 }
 
 impl Decode for LogIdRecord {
     fn decode<R: Read>(mut r: R) -> Result<Self, io::Error> {
-        let [term, node, index] = read_u64s(&mut r)?;
-        let leader = RaftLeaderId::new(term, node);
-        Ok(Self(LogId::new(leader, index)))
+        let [term, _, index] = read_u64s(&mut r)?;
+        Ok(Self(log_id(term, index)))
     }
 }
 
@@ -52,7 +50,7 @@ impl Encode for VoteRecord {
         let leader = self.0.leader_id();
         write_u64s(
             &mut w,
-            [leader.term, leader.node_id, u64::from(self.0.is_committed())],
+            [leader.term(), *leader.node_id(), u64::from(self.0.is_committed())],
         )
     }
 }
@@ -86,7 +84,7 @@ impl Decode for PayloadRecord {
         let (tag, bytes) = read_payload(&mut r)?;
         let payload = match tag {
             0 => EntryPayload::Blank,
-            1 => EntryPayload::Normal(Command::from_json(bytes)),
+            1 => EntryPayload::Normal(Command::from_json(bytes.into())),
             2 => EntryPayload::Membership(serde_json::from_slice(&bytes)?),
             _ => return Err(damaged(format!("unknown kind of entry {tag}"))),
         };

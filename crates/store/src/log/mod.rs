@@ -19,6 +19,7 @@ use openraft::{
     LogState, OptionalSend, RaftLogReader,
     entry::RaftEntry,
     storage::{IOFlushed, RaftLogStorage},
+    vote::RaftLeaderId,
 };
 use raft_log::{Callback, RaftLog, api::raft_log_writer::RaftLogWriter};
 use tokio::sync::{Notify, oneshot};
@@ -30,6 +31,8 @@ use codec::{LogIdRecord, PayloadRecord, VoteRecord};
 /// A file of the log is closed at this size. The entries of the open file are held in memory.
 const FILE_BYTES_MAX: usize = 2 * 1024 * 1024;
 const CACHE_BYTES_MAX: usize = 1024 * 1024;
+/// Entries go to a follower until they have this many bytes; one may be larger.
+const SEND_BYTES_MAX: usize = 1024 * 1024;
 const READ_BUFFER_BYTES: usize = 256 * 1024;
 
 /// The log; clones share it.
@@ -130,7 +133,28 @@ impl Log {
         )
     }
 
-    fn read(&self, from: u64, to: u64) -> io::Result<Vec<LogEntry>> {
+    /// Makes sure that the next election is of a later term than this. Blocks.
+    pub(crate) fn vote_at_least(&self, term: u64, server_id: u64) -> io::Result<()> {
+        let vote = self.with(|file| Ok(file.log_state().vote().map(|vote| vote.0)))?;
+        let term = vote.map_or(term, |vote| vote.leader_id().term().max(term)) + 1;
+        self.with(|file| file.save_vote(VoteRecord(Vote::new(term, server_id))).map(drop))?;
+        self.wait_until_durable()
+    }
+
+    /// Drops everything up to an entry that is in a snapshot. Blocks.
+    pub(crate) fn forget(&self, upto: LogId) -> io::Result<()> {
+        self.with(|file| file.purge(LogIdRecord(upto)).map(drop))?;
+        self.wait_until_durable()
+    }
+
+    fn wait_until_durable(&self) -> io::Result<()> {
+        let (sender, receiver) = oneshot::channel();
+        self.with(|file| file.flush(true, Some(Done(sender))))?;
+        futures::executor::block_on(receiver).map_err(|_| io::Error::other("the log has stopped"))?
+    }
+
+    /// The entries that there are of `from..to`.
+    pub(crate) fn read(&self, from: u64, to: u64) -> io::Result<Vec<LogEntry>> {
         self.with(|file| {
             file.read(from, to)
                 .map(|read| read.map(|(id, payload)| LogEntry::new(id.0, payload.0)))
@@ -173,6 +197,21 @@ impl RaftLogReader<Types> for Log {
                 Err(error) => vec![Err(error)],
             }),
         )
+    }
+
+    async fn limited_get_log_entries(&mut self, from: u64, to: u64) -> io::Result<Vec<LogEntry>> {
+        self.with(|file| {
+            let (mut entries, mut bytes) = (Vec::new(), 0);
+            for read in file.read(from, to) {
+                let (id, payload) = read?;
+                bytes += payload.len();
+                entries.push(LogEntry::new(id.0, payload.0));
+                if bytes >= SEND_BYTES_MAX {
+                    break;
+                }
+            }
+            Ok(entries)
+        })
     }
 
     async fn read_vote(&mut self) -> io::Result<Option<Vote>> {

@@ -6,31 +6,41 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde::{Deserialize, Serialize};
 use skep_state::{Restore, State};
 
-use super::frames::{FrameReader, FrameWriter, damaged};
-use crate::{folder, raft::SnapshotMeta, space};
+use super::{
+    Head,
+    frames::{FrameReader, FrameWriter, damaged},
+};
+use crate::{folder, space};
 
 /// No record is longer than this; a longer one is damage that the checksums missed.
 const RECORD_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// A snapshot on disk, as it is handed to consensus.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct SnapshotFile {
     pub(crate) path: PathBuf,
+    /// What is in it, where it has been read already.
+    pub(crate) contents: Option<Box<(Head, State)>>,
 }
 
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Head {
-    meta: SnapshotMeta,
+impl SnapshotFile {
+    pub(crate) fn at(path: PathBuf) -> Self {
+        Self { path, contents: None }
+    }
+
+    /// Reads a snapshot that came from elsewhere, checking all of it. Blocks.
+    pub(crate) fn load(path: PathBuf) -> io::Result<Self> {
+        let contents = Some(Box::new(read(&path)?));
+        Ok(Self { path, contents })
+    }
 }
 
 /// Writes a snapshot to `path`, whole or not at all; how many bytes it has.
 ///
 /// Gives up with `StorageFull` once fewer than `reserve` bytes are free: the log needs them more.
-pub(super) fn write(path: &Path, meta: &SnapshotMeta, state: &State, reserve: u64) -> io::Result<u64> {
+pub(crate) fn write(path: &Path, head: &Head, state: &State, reserve: u64) -> io::Result<u64> {
     let mut bytes = 0;
     folder::write_file(path, |file| {
         let out = Careful {
@@ -38,19 +48,24 @@ pub(super) fn write(path: &Path, meta: &SnapshotMeta, state: &State, reserve: u6
             dir: path.parent().unwrap_or(Path::new(".")),
             reserve,
         };
-        let mut frames = FrameWriter::new(BufWriter::with_capacity(64 * 1024, out))?;
-        write_record(&mut frames, &serde_json::to_vec(&Head { meta: meta.clone() })?)?;
-        for record in state.records() {
-            write_record(&mut frames, &record)?;
-        }
-        bytes = frames.finish()?;
+        bytes = encode(out, head, state)?;
         Ok(())
     })?;
     Ok(bytes)
 }
 
+/// Writes a snapshot to anything; how many bytes it has.
+pub(crate) fn encode(out: impl Write, head: &Head, state: &State) -> io::Result<u64> {
+    let mut frames = FrameWriter::new(BufWriter::with_capacity(64 * 1024, out))?;
+    write_record(&mut frames, &serde_json::to_vec(head)?)?;
+    for record in state.records() {
+        write_record(&mut frames, &record)?;
+    }
+    frames.finish()
+}
+
 /// Reads a snapshot, checking all of it.
-pub(super) fn read(path: &Path) -> io::Result<(SnapshotMeta, State)> {
+pub(crate) fn read(path: &Path) -> io::Result<(Head, State)> {
     let file = BufReader::with_capacity(64 * 1024, File::open(path)?);
     let mut frames = FrameReader::new(file)?;
     let head = read_record(&mut frames)?.ok_or_else(|| damaged("it is empty"))?;
@@ -60,7 +75,7 @@ pub(super) fn read(path: &Path) -> io::Result<(SnapshotMeta, State)> {
         restore.push(&record).map_err(invalid)?;
     }
     frames.finish()?;
-    Ok((head.meta, restore.finish().map_err(invalid)?))
+    Ok((head, restore.finish().map_err(invalid)?))
 }
 
 fn write_record(out: &mut impl Write, record: &[u8]) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 mod file;
 mod frames;
+mod head;
 
 use std::{
     fs, io,
@@ -17,7 +18,8 @@ use crate::{
     folder::{io_at, sync_dir},
     raft::{LogId, SnapshotMeta},
 };
-pub(crate) use file::SnapshotFile;
+pub(crate) use file::{SnapshotFile, encode, write};
+pub(crate) use head::Head;
 
 const KEPT: usize = 2;
 const EXTENSION: &str = "snapshot";
@@ -54,10 +56,7 @@ pub(crate) struct Snapshots {
 
 impl Snapshots {
     /// Opens the folder and reads the newest snapshot in it.
-    pub(crate) fn open(
-        dir: PathBuf,
-        reserve: u64,
-    ) -> Result<(Self, Option<(SnapshotMeta, State)>), OpenError> {
+    pub(crate) fn open(dir: PathBuf, reserve: u64) -> Result<(Self, Option<(Head, State)>), OpenError> {
         remove_unfinished(&dir).map_err(io_at(&dir))?;
         let paths = list(&dir).map_err(io_at(&dir))?;
         let loaded = paths.last().map(|path| load(path)).transpose()?;
@@ -68,7 +67,7 @@ impl Snapshots {
             busy: Mutex::default(),
             attempts: watch::Sender::default(),
         };
-        if let Some((meta, state)) = &loaded {
+        if let Some((Head { meta, .. }, state)) = &loaded {
             let path = snapshots.path_of(meta);
             let bytes = fs::metadata(&path).map_err(io_at(&path))?.len();
             let revision = state.revision();
@@ -85,10 +84,10 @@ impl Snapshots {
     }
 
     /// Takes a snapshot. Blocks; the outcome goes to [`Snapshots::attempts`] as well.
-    pub(crate) fn take(&self, meta: &SnapshotMeta, state: &State) -> Result<SnapshotInfo, SnapshotError> {
+    pub(crate) fn take(&self, head: &Head, state: &State) -> Result<SnapshotInfo, SnapshotError> {
         let _busy = self.lock();
-        let path = self.path_of(meta);
-        let result = file::write(&path, meta, state, self.reserve)
+        let path = self.path_of(&head.meta);
+        let result = file::write(&path, head, state, self.reserve)
             .map(|bytes| SnapshotInfo {
                 path,
                 revision: state.revision(),
@@ -97,7 +96,7 @@ impl Snapshots {
             .map_err(|error| SnapshotError::Write(error.to_string()));
         match &result {
             Ok(info) => {
-                self.set_newest(meta, info.clone());
+                self.set_newest(&head.meta, info.clone());
                 tracing::info!(path = %info.path.display(), revision = info.revision, bytes = info.bytes, "snapshot taken");
             }
             Err(error) => tracing::warn!(%error, "no snapshot was taken; the log keeps everything"),
@@ -110,25 +109,35 @@ impl Snapshots {
     }
 
     /// Takes over a snapshot from elsewhere. Blocks.
-    pub(crate) fn install(&self, meta: &SnapshotMeta, received: &SnapshotFile) -> io::Result<State> {
+    pub(crate) fn install(&self, received: SnapshotFile) -> io::Result<(Head, State)> {
         let _busy = self.lock();
-        let (_, state) = file::read(&received.path)?;
-        let path = self.path_of(meta);
+        let (head, state) = match received.contents {
+            Some(contents) => *contents,
+            None => file::read(&received.path)?,
+        };
+        let path = self.path_of(&head.meta);
         if path != received.path {
             fs::File::open(&received.path)?.sync_all()?;
             fs::rename(&received.path, &path)?;
             sync_dir(&self.dir)?;
         }
-        let bytes = fs::metadata(&path)?.len();
-        self.set_newest(
-            meta,
-            SnapshotInfo {
-                path,
-                revision: state.revision(),
-                bytes,
-            },
-        );
-        Ok(state)
+        let info = SnapshotInfo {
+            bytes: fs::metadata(&path)?.len(),
+            path,
+            revision: state.revision(),
+        };
+        self.set_newest(&head.meta, info);
+        Ok((head, state))
+    }
+
+    /// Where a snapshot that comes in pieces is put together.
+    pub(crate) fn path_of_incoming(&self, transfer: u64) -> PathBuf {
+        self.dir.join(format!("incoming-{transfer:016x}.tmp"))
+    }
+
+    /// Bytes that are to stay free.
+    pub(crate) fn reserve(&self) -> u64 {
+        self.reserve
     }
 
     /// Blocks until nothing changes in the folder any more.
@@ -172,12 +181,18 @@ impl Snapshots {
 
     fn path_of(&self, meta: &SnapshotMeta) -> PathBuf {
         let id: Option<LogId> = meta.last_log_id;
-        let (index, term) = id.map_or((0, 0), |id| (id.index, id.leader_id.term));
-        self.dir.join(format!("{index:020}-{term:010}.{EXTENSION}"))
+        self.dir.join(file_name(id))
     }
 }
 
-fn load(path: &Path) -> Result<(SnapshotMeta, State), OpenError> {
+/// The name of a snapshot that ends with this entry.
+pub(crate) fn file_name(last: Option<LogId>) -> String {
+    let (index, term) = last.map_or((0, 0), |id| (id.index, id.committed_leader_id().term));
+    format!("{index:020}-{term:010}.{EXTENSION}")
+}
+
+/// Reads a snapshot, checking all of it.
+pub(crate) fn load(path: &Path) -> Result<(Head, State), OpenError> {
     file::read(path).map_err(|source| match source.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => OpenError::Snapshot {
             path: path.to_owned(),
@@ -198,7 +213,7 @@ fn describe(error: &io::Error) -> String {
 }
 
 /// The snapshots, oldest first.
-fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();

@@ -1,7 +1,7 @@
 //! Proposing, reading, watching, stopping.
 
 use skep_state::{Change, Refusal};
-use skep_store::{OpenError, ProposeError, Store, StoreConfig};
+use skep_store::{Member, OpenError, ProposeError, Store, StoreConfig};
 use skep_testkit::{config_map, namespace};
 
 use super::{accepted, entry, folder, has, key, open, write};
@@ -10,7 +10,7 @@ use super::{accepted, entry, folder, has, key, open, write};
 async fn an_empty_folder_becomes_a_cluster_that_this_server_leads() {
     let dir = folder();
     let store = Store::open(StoreConfig::new(dir.path())).await.unwrap();
-    assert_eq!(store.leader(), Some(1));
+    assert_eq!(store.leader().map(|leader| leader.id), Some(1));
     assert!(*store.leadership().borrow());
     assert_eq!(store.server_id(), 1);
     assert!(!store.cluster_id().is_empty());
@@ -145,7 +145,7 @@ async fn a_folder_belongs_to_one_server() {
         .unwrap()
         .shutdown()
         .await;
-    let error = Store::open(StoreConfig::new(dir.path()).server_id(2))
+    let error = Store::open(StoreConfig::new(dir.path()).member(Member::new(2, "", "")))
         .await
         .unwrap_err();
     assert!(

@@ -1,0 +1,80 @@
+//! What is done to the files of a server that does not run.
+
+use std::path::Path;
+
+use skep_store::{Member, Summary};
+
+use crate::{ServerError, home};
+
+/// What a snapshot holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kept {
+    /// The revision of the state.
+    pub revision: u64,
+    /// How many objects there are, by the plural of their kind, such as `pods`; kinds without any are left out.
+    pub objects: Vec<(&'static str, usize)>,
+    /// The cluster it was taken in; empty where it is not known.
+    pub cluster_id: String,
+    /// The servers of that cluster at the time: name and `host:port`.
+    pub servers: Vec<(String, String)>,
+    /// The file's size.
+    pub bytes: u64,
+}
+
+/// A server that is the only one of its cluster now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// Its number.
+    pub id: u64,
+    /// Its name.
+    pub name: String,
+    /// The revision of the state that it goes on with.
+    pub revision: u64,
+}
+
+/// Makes the server with this home and store the only one of its cluster. It must not run, nor may the others ever again.
+/// Blocks.
+///
+/// # Errors
+/// Where there is no server's data, it is damaged, or the server runs.
+pub fn recover(home: &Path, data_dir: &Path) -> Result<Recovered, ServerError> {
+    let Member { id, name, address } = home::member_of(home)?;
+    let kept = skep_store::recover(data_dir, &Member::new(id, &name, address))?;
+    home::mark_entered(home)?;
+    Ok(Recovered {
+        id,
+        name,
+        revision: kept.revision,
+    })
+}
+
+/// Reads and checks all of a snapshot's file. Blocks.
+///
+/// # Errors
+/// Where it cannot be read or is damaged.
+pub fn inspect(file: &Path) -> Result<Kept, ServerError> {
+    Ok(skep_store::inspect(file)?.into())
+}
+
+/// Makes the store of a new cluster's first server of a snapshot, in an empty folder. Blocks.
+///
+/// # Errors
+/// Where the file is damaged or the folder is not empty.
+pub fn restore(file: &Path, data_dir: &Path) -> Result<Kept, ServerError> {
+    // Name and address are told when the server is started.
+    Ok(skep_store::restore(file, data_dir, &Member::new(1, "", ""))?.into())
+}
+
+impl From<Summary> for Kept {
+    fn from(summary: Summary) -> Self {
+        let objects = summary.objects.into_iter();
+        let servers = summary.members.into_iter();
+        Self {
+            revision: summary.revision,
+            objects: objects.map(|(kind, count)| (kind.plural(), count)).collect(),
+            cluster_id: summary.cluster_id,
+            servers: servers.map(|member| (member.name, member.address)).collect(),
+            bytes: summary.bytes,
+        }
+    }
+}

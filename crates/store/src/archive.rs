@@ -1,0 +1,208 @@
+//! Takes the state out of a cluster, looks into what was taken out, and makes a cluster of it again.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use openraft::EntryPayload;
+use skep_api::Kind;
+use skep_state::State;
+
+use crate::{
+    Member, OpenError, ReadError, Store,
+    folder::{Folder, Identity, Origin, io_at},
+    log::Log,
+    raft::{LogEntry, LogId, Members, Membership, SnapshotMeta, log_id},
+    snapshot::{self, Head},
+};
+
+/// What a snapshot holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// The revision of the state.
+    pub revision: u64,
+    /// How many objects there are, by kind; kinds without any are left out.
+    pub objects: BTreeMap<Kind, usize>,
+    /// The cluster it was taken in; empty where it is not known.
+    pub cluster_id: String,
+    /// The servers of that cluster at the time.
+    pub members: Vec<Member>,
+    /// The term and the index of the last entry of the log that is in it.
+    pub log_end: Option<(u64, u64)>,
+    /// The file's size.
+    pub bytes: u64,
+}
+
+/// Why a snapshot could not be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// The newest state could not be made sure of.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// It could not be written.
+    #[error("the snapshot could not be written")]
+    Write(#[source] std::io::Error),
+}
+
+impl Store {
+    /// Writes the whole state, with everything that was acknowledged before this call, as one checksummed file that
+    /// [`restore`] and [`inspect`] read. Writes from a thread of its own, which may block; the size in bytes.
+    ///
+    /// # Errors
+    /// Where no leader answers or `out` fails.
+    pub async fn export(&self, out: impl Write + Send + 'static) -> Result<u64, ExportError> {
+        self.read().await?;
+        let (head, state) = self.inner.contents();
+        tokio::task::spawn_blocking(move || snapshot::encode(out, &head, &state))
+            .await
+            .map_err(std::io::Error::other)
+            .flatten()
+            .map_err(ExportError::Write)
+    }
+}
+
+/// Reads all of a snapshot's file, checks it, and tells what is in it. Blocks.
+///
+/// # Errors
+/// Where the file cannot be read or is damaged.
+pub fn inspect(file: &Path) -> Result<Summary, OpenError> {
+    let (head, state) = snapshot::load(file)?;
+    summary(file, &head, &state)
+}
+
+/// Makes a new cluster, of `member` alone, of a snapshot's file, in an empty folder: with all objects and their
+/// revisions, under a new cluster id. Other servers join it as they join any. Blocks.
+///
+/// # Errors
+/// Where the file is damaged or the folder is not empty.
+pub fn restore(file: &Path, dir: &Path, member: &Member) -> Result<Summary, OpenError> {
+    let (head, state) = snapshot::load(file)?;
+    let told = summary(file, &head, &state)?;
+    let end = head.meta.last_log_id.unwrap_or_else(|| log_id(1, 1));
+    let identity = Identity::of(Origin::new_cluster(), member.id);
+    let mut folder = Folder::create(dir, identity.clone())?;
+    let log = open_log(&folder)?;
+    begin_with(&folder, &log, &head, &state, end, member)?;
+    log.close();
+    folder.set_identity(identity)?;
+    Ok(told)
+}
+
+/// Makes a cluster of one of a server whose cluster has lost its majority. Everything that this server's log holds is
+/// kept; **what the others acknowledged and this one never received is lost**, and they must not come back: they are
+/// refused until their folders are emptied and they join again. The server must not be running. Blocks.
+///
+/// # Errors
+/// Where the folder is not that of `member`, is in use or is damaged.
+pub fn recover(dir: &Path, member: &Member) -> Result<Summary, OpenError> {
+    let mut folder = Folder::open_used(dir, member.id)?;
+    let (mut head, mut state) = newest(&folder.snapshot_dir())?.unwrap_or_default();
+    let log = open_log(&folder)?;
+    let damaged = |why: String| OpenError::Log {
+        path: folder.log_dir(),
+        why,
+    };
+    let from = head.meta.last_log_id.map_or(0, |id| id.index + 1);
+    let entries = log
+        .read(from, u64::MAX)
+        .map_err(|error| damaged(error.to_string()))?;
+    check_gap(dir, &log, &head)?;
+    for entry in entries {
+        replay(entry, &mut head, &mut state).map_err(|error| damaged(error.to_string()))?;
+    }
+    let end = head.meta.last_log_id.ok_or_else(|| OpenError::Foreign {
+        path: dir.to_owned(),
+        why: "holds nothing that could be recovered".to_owned(),
+    })?;
+    let path = begin_with(&folder, &log, &head, &state, end, member)?;
+    log.forget(end).map_err(|error| damaged(error.to_string()))?;
+    log.close();
+    let origin = folder.identity.origin().unwrap_or_else(Origin::new_cluster);
+    let identity = folder.identity.clone().of_cluster(origin.new_lineage());
+    folder.set_identity(identity)?;
+    summary(&path, &head, &state)
+}
+
+/// Writes what a cluster of `member` alone begins with; the snapshot's path.
+fn begin_with(
+    folder: &Folder,
+    log: &Log,
+    head: &Head,
+    state: &State,
+    end: LogId,
+    member: &Member,
+) -> Result<PathBuf, OpenError> {
+    let members = Members::from(BTreeMap::from([(member.id, member.place())]));
+    let head = Head {
+        meta: SnapshotMeta {
+            last_log_id: Some(end),
+            last_membership: Membership::new(Some(end), members),
+        },
+        cluster_id: folder
+            .identity
+            .origin()
+            .map_or_else(String::new, |origin| origin.cluster_id),
+        ids_max: head.ids_max.max(member.id),
+    };
+    let path = folder.snapshot_dir().join(snapshot::file_name(Some(end)));
+    snapshot::write(&path, &head, state, 0).map_err(io_at(&path))?;
+    let term = end.committed_leader_id().term;
+    log.vote_at_least(term, member.id)
+        .map_err(io_at(&folder.log_dir()))?;
+    Ok(path)
+}
+
+fn replay(entry: LogEntry, head: &mut Head, state: &mut State) -> Result<(), serde_json::Error> {
+    let id = entry.log_id;
+    head.meta.last_log_id = Some(id);
+    match entry.payload {
+        EntryPayload::Blank => {}
+        EntryPayload::Normal(command) => drop(state.apply(&command.take_entry()?)),
+        EntryPayload::Membership(members) => {
+            let greatest = members.nodes().map(|(id, _)| *id).max().unwrap_or(0);
+            head.ids_max = head.ids_max.max(greatest);
+            head.meta.last_membership = Membership::new(Some(id), members);
+        }
+    }
+    Ok(())
+}
+
+fn check_gap(dir: &Path, log: &Log, head: &Head) -> Result<(), OpenError> {
+    crate::store::check_joint(dir, log, &head.meta)
+}
+
+fn open_log(folder: &Folder) -> Result<Log, OpenError> {
+    let path = folder.log_dir();
+    Log::open(&path).map_err(|error| OpenError::Log {
+        path,
+        why: error.to_string(),
+    })
+}
+
+fn newest(dir: &Path) -> Result<Option<(Head, State)>, OpenError> {
+    let paths = snapshot::list(dir).map_err(io_at(dir))?;
+    paths.last().map(|path| snapshot::load(path)).transpose()
+}
+
+fn summary(file: &Path, head: &Head, state: &State) -> Result<Summary, OpenError> {
+    let bytes = fs::metadata(file).map_err(io_at(file))?.len();
+    let count = |kind: Kind| (kind, state.count(kind));
+    Ok(Summary {
+        revision: state.revision(),
+        objects: Kind::ALL
+            .into_iter()
+            .map(count)
+            .filter(|(_, count)| *count > 0)
+            .collect(),
+        cluster_id: head.cluster_id.clone(),
+        members: head.members(),
+        log_end: head
+            .meta
+            .last_log_id
+            .map(|id| (id.committed_leader_id().term, id.index)),
+        bytes,
+    })
+}

@@ -1,0 +1,223 @@
+//! Consensus' way to other servers.
+
+use std::{
+    fs::File,
+    io::{self, Read},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures::future::{Either, select};
+use openraft::{
+    OptionalSend, RaftNetworkFactory, RaftNetworkV2,
+    errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable},
+    network::{RPCOption, RPCTypes},
+    raft::{
+        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest,
+        TransferLeaderResponse, VoteRequest, VoteResponse,
+    },
+    type_config::alias::SnapshotOf,
+};
+
+use super::{
+    AskError, Peers, Reply, Request,
+    message::{Chunk, ChunkReply},
+};
+use crate::{
+    Member,
+    member::Place,
+    raft::{Types, Vote},
+    snapshot::SnapshotFile,
+};
+
+/// A follower's disk may be slow; heartbeats go their own way meanwhile.
+const APPEND_LIMIT: Duration = Duration::from_secs(5);
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
+const CHUNK_LIMIT: Duration = Duration::from_secs(10);
+/// To check a whole snapshot and take it over.
+const INSTALL_LIMIT: Duration = Duration::from_secs(60);
+const CHUNK_BYTES: usize = 512 * 1024;
+
+/// Makes connections.
+pub(crate) struct Network {
+    pub(crate) me: u64,
+    pub(crate) peers: Arc<Peers>,
+}
+
+/// A connection to one server.
+pub(crate) struct Peer {
+    me: u64,
+    peers: Arc<Peers>,
+    member: Member,
+}
+
+impl RaftNetworkFactory<Types> for Network {
+    type Network = Peer;
+
+    async fn new_client(&mut self, target: u64, place: &Place) -> Peer {
+        Peer {
+            me: self.me,
+            peers: self.peers.clone(),
+            member: Member::at(target, place),
+        }
+    }
+}
+
+impl Peer {
+    async fn ask(
+        &self,
+        request: &Request,
+        action: RPCTypes,
+        limit: Duration,
+    ) -> Result<Reply, RPCError<Types>> {
+        let target = self.member.id;
+        let member = self.peers.member(target).unwrap_or_else(|| self.member.clone());
+        self.peers
+            .ask(&member, request, limit)
+            .await
+            .map_err(|error| match error {
+                AskError::Unreachable(why) | AskError::Refused(why) => Unreachable::from_string(why).into(),
+                AskError::Lost(why) => NetworkError::from_string(why).into(),
+                AskError::TimedOut => Timeout {
+                    action,
+                    id: self.me,
+                    target,
+                    timeout: limit,
+                }
+                .into(),
+            })
+    }
+
+    /// Sends a file piece by piece; the vote of the server that took it over.
+    async fn send_file(&self, vote: Vote, mut file: File) -> Result<Vote, StreamingError<Types>> {
+        let transfer = uuid::Uuid::new_v4().as_u64_pair().0;
+        let mut offset = 0;
+        loop {
+            let (bytes, rest) = read_piece(file).await.map_err(|error| {
+                NetworkError::from_string(format!("the snapshot cannot be read: {error}"))
+            })?;
+            file = rest;
+            let last = bytes.len() < CHUNK_BYTES;
+            let limit = if last { INSTALL_LIMIT } else { CHUNK_LIMIT };
+            let len = bytes.len() as u64;
+            let chunk = Chunk {
+                vote,
+                transfer,
+                offset,
+                bytes,
+                last,
+            };
+            let reply = self
+                .ask(&Request::Snapshot(chunk), RPCTypes::InstallSnapshot, limit)
+                .await?;
+            match reply {
+                Reply::Snapshot(ChunkReply::Written) if !last => offset += len,
+                Reply::Snapshot(ChunkReply::Installed(vote)) => return Ok(vote),
+                Reply::Snapshot(_) => {
+                    return Err(NetworkError::from_string("the pieces of the snapshot got mixed up").into());
+                }
+                _ => return Err(StreamingError::from(nonsense())),
+            }
+        }
+    }
+}
+
+impl RaftNetworkV2<Types> for Peer {
+    type SnapshotData = SnapshotFile;
+
+    async fn append_entries(
+        &mut self,
+        request: AppendEntriesRequest<Types>,
+        _: RPCOption,
+    ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
+        let limit = if request.entries.is_empty() {
+            PROBE_LIMIT
+        } else {
+            APPEND_LIMIT
+        };
+        match self
+            .ask(&Request::Append(request), RPCTypes::AppendEntries, limit)
+            .await?
+        {
+            Reply::Append(response) => Ok(response),
+            _ => Err(nonsense()),
+        }
+    }
+
+    async fn vote(
+        &mut self,
+        request: VoteRequest<Types>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        match self
+            .ask(&Request::Vote(request), RPCTypes::Vote, option.hard_ttl())
+            .await?
+        {
+            Reply::Vote(response) => Ok(response),
+            _ => Err(nonsense()),
+        }
+    }
+
+    async fn pre_vote(
+        &mut self,
+        request: VoteRequest<Types>,
+        option: RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        match self
+            .ask(&Request::PreVote(request), RPCTypes::Vote, option.hard_ttl())
+            .await?
+        {
+            Reply::Vote(response) => Ok(response),
+            _ => Err(nonsense()),
+        }
+    }
+
+    async fn full_snapshot(
+        &mut self,
+        vote: Vote,
+        snapshot: SnapshotOf<Types, SnapshotFile>,
+        cancel: impl Future<Output = ReplicationClosed> + OptionalSend + 'static,
+        _: RPCOption,
+    ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
+        // Once open, the file can be read to its end even where a newer snapshot has replaced it.
+        let file = File::open(&snapshot.snapshot.path)
+            .map_err(|error| NetworkError::from_string(format!("the snapshot is gone: {error}")))?;
+        match select(pin!(self.send_file(vote, file)), pin!(cancel)).await {
+            Either::Left((sent, _)) => sent.map(SnapshotResponse::new),
+            Either::Right((closed, _)) => Err(closed.into()),
+        }
+    }
+
+    async fn transfer_leader(
+        &mut self,
+        request: TransferLeaderRequest<Types>,
+        option: RPCOption,
+    ) -> Result<TransferLeaderResponse<Types>, RPCError<Types>> {
+        let request = Request::TransferLeader(request);
+        match self
+            .ask(&request, RPCTypes::TransferLeader, option.hard_ttl())
+            .await?
+        {
+            Reply::TransferLeader(response) => Ok(response),
+            _ => Err(nonsense()),
+        }
+    }
+}
+
+fn nonsense() -> RPCError<Types> {
+    NetworkError::from_string("the answer is to another question").into()
+}
+
+/// The next piece of a file; shorter than the others where it is the last.
+async fn read_piece(mut file: File) -> io::Result<(Bytes, File)> {
+    let read = move || {
+        let mut bytes = Vec::with_capacity(CHUNK_BYTES);
+        file.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut bytes)?;
+        Ok((bytes.into(), file))
+    };
+    tokio::task::spawn_blocking(read)
+        .await
+        .map_err(io::Error::other)?
+}

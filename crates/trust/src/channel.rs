@@ -1,0 +1,91 @@
+//! gRPC channels over these TLS configurations.
+
+use std::{
+    future::Future,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::Uri;
+use hyper_util::rt::TokioIo;
+use rustls::{ClientConfig, pki_types::ServerName};
+use tokio::net::TcpStream;
+use tokio_rustls::{TlsConnector, client::TlsStream};
+use tonic::transport::Endpoint;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Sent where the address is none that TLS can name; what the server is called does not matter.
+const ANY_SERVER: &str = "server.skep.internal";
+
+/// An endpoint at `host:port`; to be connected with a [`Connector`]. Dead connections are noticed within half a minute.
+///
+/// # Errors
+/// Where the address is none.
+pub fn endpoint(address: &str) -> Result<Endpoint, tonic::transport::Error> {
+    // Plain to tonic, which would otherwise want to do TLS itself.
+    let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
+    Ok(endpoint
+        .connect_timeout(CONNECT_TIMEOUT)
+        .tcp_nodelay(true)
+        .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
+        .keep_alive_timeout(KEEPALIVE_TIMEOUT)
+        .keep_alive_while_idle(true))
+}
+
+/// Connects tonic's endpoints by TCP and TLS.
+#[derive(Clone)]
+pub struct Connector {
+    tls: TlsConnector,
+}
+
+impl Connector {
+    /// Connects with this configuration: [`Tls::client_config`](crate::Tls::client_config) or
+    /// [`pinned_client_config`](crate::pinned_client_config).
+    pub fn new(config: Arc<ClientConfig>) -> Self {
+        Self { tls: config.into() }
+    }
+
+    /// A TLS connection to `host:port`.
+    ///
+    /// # Errors
+    /// Where nobody listens there, or the handshake fails.
+    pub async fn connect(&self, address: &str) -> io::Result<TlsStream<TcpStream>> {
+        let tcp = TcpStream::connect(address).await?;
+        tcp.set_nodelay(true)?;
+        self.tls.connect(server_name(address), tcp).await
+    }
+}
+
+fn server_name(address: &str) -> ServerName<'static> {
+    let host = address.rsplit_once(':').map_or(address, |(host, _)| host);
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    ServerName::try_from(host.to_owned())
+        .or_else(|_| ServerName::try_from(ANY_SERVER))
+        .expect("the constant is a name")
+}
+
+impl tower::Service<Uri> for Connector {
+    type Response = TokioIo<TlsStream<TcpStream>>;
+    type Error = io::Error;
+    type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let connector = self.clone();
+        Box::pin(async move {
+            let address = uri
+                .authority()
+                .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "the address has no host"))?;
+            connector.connect(address.as_str()).await.map(TokioIo::new)
+        })
+    }
+}

@@ -1,0 +1,181 @@
+//! Becoming known to a cluster, and staying known: the client's side of the service `skep.v1.Join`.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use rustls::ClientConfig;
+use skep_api::{
+    Time,
+    proto::{JoinRequest, JoinResponse, RejoinRequest, RenewRequest, RenewResponse, join_client::JoinClient},
+};
+use tonic::{Code, Response, Status, transport::Channel};
+
+use crate::{Bundle, Connector, Credentials, KeyPairFile, Tls, Token, TrustError, channel, pin, proof};
+
+/// How long a server may take to answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+
+/// What a new machine is given.
+#[derive(Debug)]
+pub struct Joined {
+    /// Its key, its certificate and the CAs: to be saved.
+    pub credentials: Credentials,
+    /// A server's number; 0 for an agent.
+    pub server_id: u64,
+    /// `host:port` of each server.
+    pub servers: Vec<String>,
+    /// The cluster's id.
+    pub cluster_id: String,
+}
+
+/// What a machine is given in place of what it had.
+#[derive(Debug)]
+pub struct Renewed {
+    /// A new key, a new certificate and the CAs of now: to be saved, and used by [`Tls::replace`].
+    pub credentials: Credentials,
+    /// `host:port` of each server.
+    pub servers: Vec<String>,
+}
+
+/// Why a machine has no new certificate.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EnrollError {
+    /// No server answers; it may work in a moment.
+    #[error("no server of the cluster answers: {0}")]
+    Unreachable(String),
+    /// A server says no; asking again brings the same answer.
+    #[error("{0}")]
+    Refused(String),
+    /// There are no credentials that could be renewed.
+    #[error("there is no certificate to renew: join the cluster first")]
+    NotJoined,
+    /// What a server gave cannot be used.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+}
+
+/// Joins the cluster that the token is for: asks the servers in turn until one answers.
+///
+/// `name` is that of the node or server; `address` is where others reach a server (`host:port`), empty for an agent.
+///
+/// # Errors
+/// See [`EnrollError`].
+pub async fn join(
+    servers: &[String],
+    token: &Token,
+    key: &KeyPairFile,
+    name: &str,
+    address: &str,
+) -> Result<Joined, EnrollError> {
+    let request = JoinRequest {
+        token: token.to_string(),
+        csr_pem: key.csr(),
+        name: name.to_owned(),
+        address: address.to_owned(),
+    };
+    let config = pin::pinned_client_config(token.ca());
+    let answer: JoinResponse = ask(servers, &config, |mut client| {
+        let request = request.clone();
+        Box::pin(async move { client.join(request).await })
+    })
+    .await?;
+    let bundle = Bundle::from_pem(&answer.ca_bundle_pem)?;
+    let key = KeyPairFile::from_pem(&key.pem())?;
+    Ok(Joined {
+        credentials: Credentials::new(key, &answer.certificate_pem, bundle)?,
+        server_id: answer.server_id,
+        servers: answer.servers,
+        cluster_id: answer.cluster_id,
+    })
+}
+
+/// A new key and certificate for the same identity. A certificate that has expired is renewed by proof of its key, if the
+/// cluster allows it.
+///
+/// `address` is where others reach a server (`host:port`), empty for an agent.
+///
+/// # Errors
+/// See [`EnrollError`].
+pub async fn renew(servers: &[String], tls: &Tls, address: &str, now: Time) -> Result<Renewed, EnrollError> {
+    let key = KeyPairFile::generate();
+    let csr_pem = key.csr();
+    let config = tls.client_config();
+    let rejoin = tls
+        .with_credentials(|old| {
+            let expired = now > old.certificate().validity.not_after;
+            expired.then(|| RejoinRequest {
+                certificate_pem: old.certificate_pem(),
+                signature: proof::prove(old.key(), &csr_pem),
+                csr_pem: csr_pem.clone(),
+            })
+        })
+        .ok_or(EnrollError::NotJoined)?;
+    let request = RenewRequest {
+        csr_pem,
+        address: address.to_owned(),
+    };
+    let answer: RenewResponse = ask(servers, &config, |mut client| {
+        let (rejoin, request) = (rejoin.clone(), request.clone());
+        Box::pin(async move {
+            match rejoin {
+                Some(rejoin) => client.rejoin(rejoin).await,
+                None => client.renew(request).await,
+            }
+        })
+    })
+    .await?;
+    let bundle = Bundle::from_pem(&answer.ca_bundle_pem)?;
+    Ok(Renewed {
+        credentials: Credentials::new(key, &answer.certificate_pem, bundle)?,
+        servers: answer.servers,
+    })
+}
+
+/// Boxed, so that what waits for it can be spawned.
+type Answer<T> = Pin<Box<dyn Future<Output = Result<Response<T>, Status>> + Send>>;
+
+/// Asks the servers in turn; one that cannot answer now is passed over.
+async fn ask<T>(
+    servers: &[String],
+    config: &Arc<ClientConfig>,
+    call: impl Fn(JoinClient<Channel>) -> Answer<T>,
+) -> Result<T, EnrollError> {
+    let mut tried = Vec::new();
+    for server in servers {
+        let asked = tokio::time::timeout(ANSWER_WITHIN, async {
+            let channel = connect(server, config).await?;
+            call(JoinClient::new(channel)).await
+        });
+        match asked.await {
+            Ok(Ok(answer)) => return Ok(answer.into_inner()),
+            Ok(Err(status)) if status.code() == Code::Unavailable => {
+                tried.push(format!("{server}: {}", status.message()));
+            }
+            Ok(Err(status)) => return Err(EnrollError::Refused(status.message().to_owned())),
+            Err(_) => tried.push(format!("{server}: no answer in time")),
+        }
+    }
+    if tried.is_empty() {
+        tried.push("there is none to ask".to_owned());
+    }
+    Err(EnrollError::Unreachable(tried.join("; ")))
+}
+
+async fn connect(server: &str, config: &Arc<ClientConfig>) -> Result<Channel, Status> {
+    let connector = Connector::new(config.clone());
+    let endpoint =
+        channel::endpoint(server).map_err(|_| Status::unavailable("this is no address: write HOST:PORT"))?;
+    endpoint
+        .connect_with_connector(connector)
+        .await
+        .map_err(|error| Status::unavailable(causes(&error)))
+}
+
+/// An error and what is behind it: tonic's own words say next to nothing.
+fn causes(error: &dyn std::error::Error) -> String {
+    let mut innermost = error;
+    while let Some(source) = innermost.source() {
+        innermost = source;
+    }
+    innermost.to_string()
+}

@@ -1,0 +1,38 @@
+//! Who is who: the cluster's CA, certificates, join tokens, TLS configurations, and sealing of what rests on disk.
+//!
+//! Every machine makes its own key ([`KeyPairFile`]) and asks for a certificate with a CSR; a [`Ca`] issues it for an
+//! [`Identity`]. [`Tls`] turns [`Credentials`] into configurations that follow a renewal or a new CA without a restart.
+
+mod bundle;
+mod ca;
+mod certificate;
+mod channel;
+mod credentials;
+mod enroll;
+mod error;
+mod files;
+mod identity;
+mod key;
+mod pin;
+mod proof;
+mod random;
+mod renew;
+mod seal;
+mod tls;
+mod token;
+
+pub use bundle::Bundle;
+pub use ca::{Ca, Validity};
+pub use certificate::{Certificate, identity_of};
+pub use channel::{Connector, endpoint};
+pub use credentials::Credentials;
+pub use enroll::{EnrollError, Joined, Renewed, join, renew};
+pub use error::TrustError;
+pub use identity::{ADMINS, Identity};
+pub use key::KeyPairFile;
+pub use pin::{CaHash, pinned_client_config};
+pub use proof::{prove, verify_proof};
+pub use renew::renew_at;
+pub use seal::{KeyFile, LockedKey, SealError, Sealer};
+pub use tls::{Tls, install_crypto};
+pub use token::{JoinRole, Token};
