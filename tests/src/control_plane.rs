@@ -17,7 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    Outcome,
+    Lan, Outcome,
     cluster::{outcome, skep_binary, unmount_below},
     engine::remove_node,
     eventually,
@@ -60,6 +60,8 @@ pub struct Daemon {
 pub struct ControlPlane {
     dir: TempDir,
     skep: PathBuf,
+    /// What goes before a client command, such as `nsenter` into the network of the servers.
+    client: Vec<String>,
     pod_cidr: String,
     tag: String,
     /// The servers, in the order in which they were added.
@@ -85,6 +87,7 @@ impl ControlPlane {
         Self {
             dir,
             skep: skep_binary(),
+            client: Vec::new(),
             // Apart from the blocks of clusters of one machine.
             pod_cidr: format!("10.{}.0.0/16", 200 + (process.wrapping_mul(3) + number) % 40),
             tag: format!("h{number}-{process}"),
@@ -93,6 +96,13 @@ impl ControlPlane {
             agents: Vec::new(),
             engines: Vec::new(),
         }
+    }
+
+    /// None yet, with clients in this network.
+    pub fn in_lan(lan: &Lan) -> Self {
+        let mut cluster = Self::new();
+        cluster.client = lan.enter();
+        cluster
     }
 
     /// This many servers on this machine, all of them voters.
@@ -240,7 +250,15 @@ impl ControlPlane {
 
     /// A `skep` client command for this cluster.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(&self.skep);
+        let mut words = self.client.iter().map(std::ffi::OsString::from);
+        let mut command = match words.next() {
+            None => Command::new(&self.skep),
+            Some(first) => {
+                let mut command = Command::new(first);
+                command.args(words).arg(&self.skep);
+                command
+            }
+        };
         command
             .args(args)
             .env("SKEP_CONFIG", self.config())

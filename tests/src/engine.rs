@@ -73,6 +73,11 @@ impl Engine {
         format!("unix://{}", self.socket.display())
     }
 
+    /// The network namespace of an engine of our own.
+    pub fn namespace(&self) -> Option<&str> {
+        self.own.as_ref().map(|own| own.namespace.as_str())
+    }
+
     /// The folder it keeps its data in, where it is our own.
     pub fn root(&self) -> Option<&Path> {
         self.own.as_ref().map(|own| own.dir.path())
@@ -228,7 +233,7 @@ fn mounts_below(dir: &Path) -> Vec<PathBuf> {
     found
 }
 
-fn run(command: &mut Command) {
+pub(crate) fn run(command: &mut Command) {
     let status = command.status().expect("iproute2 is installed");
     assert!(status.success(), "{command:?} failed");
 }

@@ -4,6 +4,7 @@ mod cluster;
 mod control_plane;
 mod engine;
 mod image;
+mod lan;
 pub mod manifest;
 mod wait;
 
@@ -11,4 +12,5 @@ pub use cluster::{Cluster, Outcome};
 pub use control_plane::{ControlPlane, Daemon, Host, Loopback};
 pub use engine::Engine;
 pub use image::{SLEEPER, WEB_V1, WEB_V2};
+pub use lan::{Lan, Machine};
 pub use wait::eventually;

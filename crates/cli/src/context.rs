@@ -186,10 +186,10 @@ impl Context {
             // What proves who we are belongs to the servers that it was written down for, and goes to no other.
             let known = cluster.server == *server || cluster.other_servers.contains(server);
             return if known {
-                Target::new(vec![server.clone()], &cluster, &user)
+                Target::new(std::slice::from_ref(server), &cluster, &user)
             } else {
                 Target::new(
-                    vec![server.clone()],
+                    std::slice::from_ref(server),
                     &ClusterEntry::default(),
                     &UserEntry::default(),
                 )
@@ -213,11 +213,11 @@ impl Context {
                 context.cluster
             );
         }
-        let servers = std::iter::once(&cluster.server)
+        let servers: Vec<String> = std::iter::once(&cluster.server)
             .chain(&cluster.other_servers)
             .cloned()
             .collect();
-        Target::new(servers, &cluster, &user)
+        Target::new(&servers, &cluster, &user)
     }
 
     async fn connect(&self) -> anyhow::Result<Connection> {

@@ -50,11 +50,7 @@ impl Target {
     ///
     /// # Errors
     /// Where an address is none, or what is needed for TLS is missing or cannot be read.
-    pub(crate) fn new(
-        servers: Vec<String>,
-        cluster: &ClusterEntry,
-        user: &UserEntry,
-    ) -> anyhow::Result<Self> {
+    pub(crate) fn new(servers: &[String], cluster: &ClusterEntry, user: &UserEntry) -> anyhow::Result<Self> {
         let first = servers.first().map(String::as_str).unwrap_or_default();
         let servers = if let Some(path) = first.strip_prefix("unix://") {
             Servers::Unix(path.into())
@@ -210,7 +206,7 @@ mod tests {
 
     fn refused(server: &str) -> String {
         let none = (ClusterEntry::default(), UserEntry::default());
-        Target::new(vec![server.to_owned()], &none.0, &none.1)
+        Target::new(&[server.to_owned()], &none.0, &none.1)
             .unwrap_err()
             .to_string()
     }

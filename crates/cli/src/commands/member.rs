@@ -63,7 +63,7 @@ pub(crate) async fn run(args: MemberArgs, ctx: &Context) -> anyhow::Result<ExitC
             let request = request(&named.member);
             done(
                 ctx,
-                client.remove(request).await?.into_inner(),
+                client.remove(request).await?.get_ref(),
                 &format!("server {} removed", named.member),
             )?;
         }
@@ -71,7 +71,7 @@ pub(crate) async fn run(args: MemberArgs, ctx: &Context) -> anyhow::Result<ExitC
             let request = request(&named.member);
             done(
                 ctx,
-                client.promote(request).await?.into_inner(),
+                client.promote(request).await?.get_ref(),
                 &format!("server {} promoted", named.member),
             )?;
         }
@@ -97,7 +97,7 @@ fn request(member: &str) -> MemberRequest {
     }
 }
 
-fn done(ctx: &Context, answer: ListMembersResponse, what: &str) -> anyhow::Result<()> {
+fn done(ctx: &Context, answer: &ListMembersResponse, what: &str) -> anyhow::Result<()> {
     output::write(&format!("{what}\n"))?;
     remember(ctx, &answer.members)
 }

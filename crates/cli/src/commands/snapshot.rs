@@ -66,7 +66,7 @@ pub(crate) async fn run(args: SnapshotArgs, ctx: &Context) -> anyhow::Result<Exi
         Action::Inspect { file } => {
             let kept = tokio::task::spawn_blocking(move || skep_server::inspect(&file)).await??;
             output::write(&shown(&kept))?;
-        },
+        }
         Action::Restore { file, data_dir } => {
             let folder = data_dir.join("server");
             let kept = tokio::task::spawn_blocking(move || skep_server::restore(&file, &folder)).await??;

@@ -102,6 +102,7 @@ async fn named(core: &Core, name: &str) -> Result<MemberStatus, Failure> {
 }
 
 /// What stands against a change of the servers.
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(crate) fn failure(error: MembershipError) -> Failure {
     match error {
         MembershipError::NoLeader

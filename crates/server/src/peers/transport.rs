@@ -46,16 +46,16 @@ impl Transport for PeerTransport {
             let answer = answer.map_err(|_| TransportError::TimedOut)?;
             answer
                 .map(|answer| answer.into_inner().payload.into())
-                .map_err(error)
+                .map_err(|status| error(&status))
         })
     }
 }
 
 /// A connection that never stood carried nothing; of any other failure nobody knows how far the request came.
-fn error(status: tonic::Status) -> TransportError {
+fn error(status: &tonic::Status) -> TransportError {
     let why = || status.message().to_owned();
-    let mut causes = std::iter::successors(std::error::Error::source(&status), |error| error.source());
-    let connecting = causes.any(|cause| cause.is::<NotConnected>());
+    let mut causes = std::iter::successors(std::error::Error::source(status), |cause| cause.source());
+    let connecting = causes.any(<dyn std::error::Error>::is::<NotConnected>);
     match status.code() {
         tonic::Code::PermissionDenied | tonic::Code::Unauthenticated | tonic::Code::NotFound => {
             TransportError::Unreachable(why())

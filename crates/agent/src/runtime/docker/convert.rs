@@ -35,18 +35,21 @@ fn run_state(state: &ContainerState, created: Option<&str>) -> RunState {
         },
         // It may be started once the address is free.
         Some(Status::CREATED) | None if message.is_empty() || message == ADDRESS_IN_USE => RunState::Created,
-        _ => RunState::Exited {
-            code: state
-                .exit_code
-                .and_then(|code| i32::try_from(code).ok())
-                .unwrap_or(-1),
-            oom_killed: state.oom_killed.unwrap_or(false),
-            message,
-            started,
-            finished: time(state.finished_at.as_deref())
-                .or_else(|| time(created))
-                .unwrap_or_default(),
-        },
+        _ => {
+            let finished = time(state.finished_at.as_deref()).or_else(|| time(created));
+            let finished = finished.unwrap_or_default();
+            RunState::Exited {
+                code: state
+                    .exit_code
+                    .and_then(|code| i32::try_from(code).ok())
+                    .unwrap_or(-1),
+                oom_killed: state.oom_killed.unwrap_or(false),
+                message,
+                // The engine notes the start when the process may be over already.
+                started: started.map(|started| started.min(finished)),
+                finished,
+            }
+        }
     }
 }
 

@@ -24,7 +24,7 @@ const RENEW_BEFORE: Duration = Duration::from_secs(30 * 24 * 3600);
 pub(super) async fn write(path: &Path, socket: &Path) {
     match add(path, socket).await {
         Ok(true) => {
-            tracing::info!(config = %path.display(), context = NAME, "wrote the administrator's config")
+            tracing::info!(config = %path.display(), context = NAME, "wrote the administrator's config");
         }
         Ok(false) => {}
         Err(error) => tracing::warn!(
