@@ -14,7 +14,7 @@ use skep_state::State;
 use crate::{
     Member, OpenError, ReadError, Store,
     folder::{Folder, Identity, Origin, io_at},
-    log::Log,
+    log::{Log, open_log},
     raft::{LogEntry, LogId, Members, Membership, SnapshotMeta, log_id},
     snapshot::{self, Head},
 };
@@ -172,14 +172,6 @@ fn replay(entry: LogEntry, head: &mut Head, state: &mut State) -> Result<(), ser
 
 fn check_gap(dir: &Path, log: &Log, head: &Head) -> Result<(), OpenError> {
     crate::store::check_joint(dir, log, &head.meta)
-}
-
-fn open_log(folder: &Folder) -> Result<Log, OpenError> {
-    let path = folder.log_dir();
-    Log::open(&path).map_err(|error| OpenError::Log {
-        path,
-        why: error.to_string(),
-    })
 }
 
 fn newest(dir: &Path) -> Result<Option<(Head, State)>, OpenError> {

@@ -23,7 +23,7 @@ use crate::{
     guide::Guide,
     home::Home,
     leadership::{Leadership, View, describe, view_of},
-    log::Log,
+    log::{Log, open_log},
     machine::{Machine, Shared},
     peers::{Incoming, Manage, Network, Peers},
     raft::{Raft, SnapshotMeta, Types},
@@ -121,7 +121,9 @@ impl Store {
         .await
         .map_err(|fatal| OpenError::Start(describe(&fatal)))?;
         start(&raft, &config, &home).await?;
-        Ok(Self::assemble(config, home, peers, raft, log, shared, snapshots, tasks))
+        Ok(Self::assemble(
+            config, home, peers, raft, log, shared, snapshots, tasks,
+        ))
     }
 
     /// Answers a message that another server's [`crate::Transport`] carried here. `from` is the number in its
@@ -324,11 +326,7 @@ fn open_folder(config: &StoreConfig) -> Result<Opened, OpenError> {
     let folder = Folder::open(config)?;
     let (snapshots, loaded) = Snapshots::open(folder.snapshot_dir(), config.free_bytes_min / 2)?;
     let (head, state) = loaded.unwrap_or_default();
-    let log_dir = folder.log_dir();
-    let log = Log::open(&log_dir).map_err(|error| OpenError::Log {
-        path: log_dir,
-        why: error.to_string(),
-    })?;
+    let log = open_log(&folder)?;
     check_joint(&folder.dir, &log, &head.meta)?;
     let logged = log.last().map_or(0, |id| id.index + 1);
     let covered = head.meta.last_log_id.map_or(0, |id| id.index + 1);

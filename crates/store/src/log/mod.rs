@@ -24,7 +24,11 @@ use openraft::{
 use raft_log::{Callback, RaftLog, api::raft_log_writer::RaftLogWriter};
 use tokio::sync::{Notify, oneshot};
 
-use crate::raft::{LogEntry, LogId, Types, Vote};
+use crate::{
+    OpenError,
+    folder::Folder,
+    raft::{LogEntry, LogId, Types, Vote},
+};
 use appends::Appends;
 use codec::{LogIdRecord, PayloadRecord, VoteRecord};
 
@@ -79,6 +83,20 @@ impl Callback for Done {
         // Nobody listens any more where the store is being shut down.
         self.0.send(result).ok();
     }
+}
+
+/// Opens the log of a store's folder. One that another store still holds is in use, not damaged.
+pub(crate) fn open_log(folder: &Folder) -> Result<Log, OpenError> {
+    let path = folder.log_dir();
+    Log::open(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => OpenError::Locked {
+            dir: folder.dir.clone(),
+        },
+        _ => OpenError::Log {
+            path,
+            why: error.to_string(),
+        },
+    })
 }
 
 impl Log {
