@@ -138,11 +138,12 @@ fn scaling_pausing_and_restarting_do_what_they_say() {
     cluster.ok(&["rollout", "resume", "deployment/web"]);
     cluster.ok(&["rollout", "restart", "deployment/web"]);
     cluster.ok(&["rollout", "status", "deployment/web", "--timeout=90s"]);
-    let after = cluster.running_containers();
-    assert!(
-        after.iter().all(|container| !before.contains(container)),
-        "{before:?} {after:?}"
-    );
+    // A rollout is done once the new pods are ready; the last of the old ones may still be ending.
+    eventually("no container is left of before", SOON, || {
+        let after = cluster.running_containers();
+        let is_new = |container: &String| !before.contains(container);
+        (after.len() == 4 && after.iter().all(is_new)).then_some(())
+    });
     cluster.ok(&[
         "delete",
         "deployment",
