@@ -15,7 +15,7 @@ pub struct StoreConfig {
     pub start: Start,
     /// The way to the other servers; `None` where this server is alone.
     pub transport: Option<Arc<dyn Transport>>,
-    /// How often a leader makes itself heard; it is missed after about eight times as long. Costs nothing alone.
+    /// How often a leader makes itself heard; it is missed after about seven times as long. Costs nothing alone.
     pub heartbeat: Duration,
     /// Backups by themselves; none where `None`.
     pub backups: Option<BackupConfig>,

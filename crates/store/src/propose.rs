@@ -33,14 +33,11 @@ impl Store {
     /// # Errors
     /// See [`ProposeError`]; [`ProposeError::is_retryable`] says whether to try again. With other servers about, it
     /// takes ten seconds at most.
-    pub async fn propose(&self, mut entry: Entry) -> Result<Vec<Outcome>, ProposeError> {
+    pub async fn propose(&self, entry: Entry) -> Result<Vec<Outcome>, ProposeError> {
         let inner = &self.inner;
         if !inner.peers.any() {
             let json = written(&entry);
             return inner.write(entry, json).await;
-        }
-        if entry.request_id.is_empty() && !inner.view.borrow().leads {
-            entry.request_id = uuid::Uuid::new_v4().to_string();
         }
         inner.propose_anywhere(entry).await
     }
@@ -48,13 +45,19 @@ impl Store {
 
 impl Inner {
     async fn propose_anywhere(&self, entry: Entry) -> Written {
-        let repeatable = !entry.request_id.is_empty();
-        let json = written(&entry);
+        let mut repeatable = !entry.request_id.is_empty();
+        let mut json = written(&entry);
         let mut entry = Some(entry);
         let mut guide = self.guide(LIMIT);
         let mut uncertain = false;
         loop {
-            let attempt = match guide.target() {
+            let target = guide.target();
+            if matches!(target, Target::There(_)) && !repeatable {
+                // What goes over a network may get lost, or arrive twice.
+                json = with_request_id(&json);
+                (entry, repeatable) = (None, true);
+            }
+            let attempt = match target {
                 Target::Here => {
                     let limit = guide.left().min(ATTEMPT_LIMIT);
                     let command = match entry.take() {
@@ -164,6 +167,15 @@ impl Inner {
         }
         self.leads.has_changed().is_err().then_some(ProposeError::Stopped)
     }
+}
+
+/// The same entry under an id of its own. It was not written anywhere yet.
+fn with_request_id(json: &Bytes) -> Bytes {
+    let entry: Entry = serde_json::from_slice(json).expect("it was written a moment ago");
+    written(&Entry {
+        request_id: uuid::Uuid::new_v4().to_string(),
+        ..entry
+    })
 }
 
 fn written(entry: &Entry) -> Bytes {

@@ -367,7 +367,7 @@ fn raft_config(config: &StoreConfig) -> Arc<openraft::Config> {
         heartbeat_interval: heartbeat,
         // A leader is missed after the greater of these, and as long again as a random time between them.
         election_timeout_min: heartbeat * 5 / 2,
-        election_timeout_max: heartbeat * 9 / 2,
+        election_timeout_max: heartbeat * 4,
         max_payload_entries: ENTRIES_AT_ONCE,
         // Upkeep decides when to take snapshots and what to drop from the log.
         snapshot_policy: openraft::SnapshotPolicy::Never,

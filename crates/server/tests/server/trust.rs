@@ -198,7 +198,7 @@ async fn a_node_joins_with_a_token_and_speaks_for_itself_alone() {
     let token = cluster.token(JoinRole::Agent, 0).await;
     let joined = cluster.join(&token, "a").await.unwrap();
     assert_eq!(joined.server_id, 0);
-    assert_eq!(joined.servers, [cluster.address.clone()]);
+    assert_eq!(joined.servers, std::slice::from_ref(&cluster.address));
     assert_eq!(joined.cluster_id, cluster.server.ready.cluster_id);
     let tls = Tls::new(joined.credentials).unwrap();
     let session = cluster.session(&tls, "a").await.unwrap();

@@ -46,7 +46,7 @@ async fn the_lead_is_handed_to_whom_it_is_meant_for() {
 async fn a_leader_that_dies_is_followed_by_another_and_nothing_is_lost() {
     let mut servers = Servers::start(3, Net::new(3)).await;
     let mut acknowledged = Vec::new();
-    let mut slowest = Duration::ZERO;
+    let mut waits = Vec::new();
     for round in 0..4 {
         let leader = servers.leader().await;
         let other = servers.store(servers.follower().await);
@@ -59,7 +59,7 @@ async fn a_leader_that_dies_is_followed_by_another_and_nothing_is_lost() {
         let died = Instant::now();
         let name = format!("after-{round}");
         write(&other, &name, 100).await.unwrap();
-        slowest = slowest.max(died.elapsed());
+        waits.push(died.elapsed());
         acknowledged.push(name);
         servers.run(leader).await;
     }
@@ -68,7 +68,12 @@ async fn a_leader_that_dies_is_followed_by_another_and_nothing_is_lost() {
     let lost: Vec<_> = acknowledged.iter().filter(|name| !has(&state, name)).collect();
     assert!(lost.is_empty(), "{lost:?}");
     // The aim is a median below one second; the machine that tests may be busy.
-    assert!(slowest < Duration::from_secs(8), "a write waited {slowest:?}");
+    eprintln!("from the death of a leader to the next write: {waits:?}");
+    let slowest = waits.into_iter().max();
+    assert!(
+        slowest < Some(Duration::from_secs(8)),
+        "a write waited {slowest:?}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,7 +3,12 @@
 use skep_state::Change;
 use skep_testkit::config_map;
 
-use super::{entry, has, net::Net, servers::Servers, until, write};
+use super::{
+    entry, has,
+    net::{Net, Weather},
+    servers::Servers,
+    until, write,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_follower_takes_writes_and_answers_as_the_leader_would() {
@@ -16,6 +21,22 @@ async fn a_follower_takes_writes_and_answers_as_the_leader_would() {
         .await
         .unwrap();
     assert!(again[0].is_err(), "it exists");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_arrives_twice_is_carried_out_once_even_without_an_id() {
+    let servers = Servers::start(3, Net::new(7)).await;
+    let follower = servers.store(servers.follower().await);
+    servers.net.set_weather(Weather {
+        doubled: 1000,
+        ..Weather::default()
+    });
+    for number in 0..20 {
+        let change = Change::create(config_map(&format!("w{number}")));
+        let outcomes = follower.propose(entry("", [change])).await.unwrap();
+        assert!(outcomes[0].is_ok(), "{outcomes:?}");
+    }
+    assert_eq!(follower.read().await.unwrap().revision(), 21);
 }
 
 #[tokio::test(flavor = "multi_thread")]
