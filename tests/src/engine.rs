@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -24,6 +25,9 @@ struct Own {
     bridge: String,
     daemon: Option<Child>,
 }
+
+/// Engines of our own so far: tests of one process run side by side.
+static ENGINES: AtomicU32 = AtomicU32::new(0);
 
 impl Engine {
     /// The machine's engine.
@@ -49,7 +53,8 @@ impl Engine {
             .prefix("skep-engine-")
             .tempdir()
             .expect("a folder for the engine");
-        let namespace = format!("skep-{name}-{}", std::process::id());
+        let number = ENGINES.fetch_add(1, Ordering::Relaxed);
+        let namespace = format!("skep-{name}-{}-{number}", std::process::id());
         run(Command::new("ip").args(["netns", "add", &namespace]));
         run(Command::new("ip").args(["-n", &namespace, "link", "set", "lo", "up"]));
         let socket = dir.path().join("docker.sock");

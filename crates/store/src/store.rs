@@ -80,6 +80,13 @@ struct Opened {
     state: State,
 }
 
+/// Where a running store keeps what it knows.
+struct Kept {
+    log: Log,
+    shared: Arc<Shared>,
+    snapshots: Arc<Snapshots>,
+}
+
 impl Store {
     /// Opens a folder; what becomes of an empty one is for [`crate::Start`] to say. A server that is the only voter
     /// returns once it leads and has applied all that its log holds; any other returns at once, and finds its leader,
@@ -121,9 +128,12 @@ impl Store {
         .await
         .map_err(|fatal| OpenError::Start(describe(&fatal)))?;
         start(&raft, &config, &home).await?;
-        Ok(Self::assemble(
-            config, home, peers, raft, log, shared, snapshots, tasks,
-        ))
+        let kept = Kept {
+            log,
+            shared,
+            snapshots,
+        };
+        Ok(Self::assemble(config, home, peers, raft, kept, tasks))
     }
 
     /// Answers a message that another server's [`crate::Transport`] carried here. `from` is the number in its
@@ -238,11 +248,14 @@ impl Store {
         home: Arc<Home>,
         peers: Arc<Peers>,
         raft: Raft,
-        log: Log,
-        shared: Arc<Shared>,
-        snapshots: Arc<Snapshots>,
+        kept: Kept,
         mut tasks: JoinSet<()>,
     ) -> Self {
+        let Kept {
+            log,
+            shared,
+            snapshots,
+        } = kept;
         let view = view_of(&raft.metrics().borrow_watched(), None);
         let (leads_sender, leads) = watch::channel(view.leads);
         let (members_sender, members) = watch::channel(Vec::new());
