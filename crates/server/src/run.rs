@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use skep_controllers::Settings;
+use skep_controllers::{Ipv4Block, Settings};
 use skep_store::{BackupConfig, Store, StoreConfig};
 use tokio::{
     sync::oneshot,
@@ -119,15 +119,22 @@ fn settings(config: &ServerConfig) -> Result<Settings, ServerError> {
             return Err(ServerError::Config(message.to_owned()));
         }
     }
-    let cluster_cidr = config
+    let cluster_cidr: Ipv4Block = config
         .pod_cidr
         .parse()
         .map_err(|error| ServerError::Config(format!("pod CIDR: {error}")))?;
-    Ok(Settings {
+    let settings = Settings {
         cluster_cidr,
         default_toleration: config.eviction,
         ..Settings::default()
-    })
+    };
+    if cluster_cidr.blocks(settings.node_cidr_prefix) == 0 {
+        return Err(ServerError::Config(format!(
+            "pod CIDR: `{}` is too small: each node takes a /{} of it; a /16 is enough for 256 nodes",
+            config.pod_cidr, settings.node_cidr_prefix
+        )));
+    }
+    Ok(settings)
 }
 
 fn make_folders(config: &ServerConfig) -> Result<(), ServerError> {

@@ -59,6 +59,20 @@ async fn a_range_of_pod_addresses_that_is_none_is_refused() {
 }
 
 #[tokio::test]
+async fn a_range_of_pod_addresses_without_room_for_a_node_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = error_of(ServerConfig {
+        pod_cidr: "10.0.0.0/30".into(),
+        ..ServerConfig::new(folder.path())
+    })
+    .await;
+    assert!(
+        error.to_string().contains("`10.0.0.0/30` is too small"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
 async fn over_tcp_only_those_with_the_token_are_served() {
     let server = Server::start_in(tempfile::tempdir().unwrap(), |config| {
         config.listen = Some("127.0.0.1:0".parse().unwrap());
