@@ -11,6 +11,7 @@ use tokio::time::sleep;
 
 use crate::{
     BackupConfig,
+    blocking::blocking,
     snapshot::{self, Head},
     store::Inner,
 };
@@ -84,9 +85,7 @@ impl Backups {
             tracing::info!(path = %path.display(), revision, bytes, "backup taken");
             prune(&dir, keep)
         };
-        tokio::task::spawn_blocking(write)
-            .await
-            .map_err(io::Error::other)??;
+        blocking(write).await??;
         self.newest = Some(revision);
         Ok(())
     }

@@ -27,7 +27,12 @@ pub struct StoreConfig {
     pub entry_bytes_max: usize,
     /// Writes are refused while the folder's file system has fewer bytes free than this.
     pub free_bytes_min: u64,
+    /// Makes the log's disk slower than it is, for simulations.
+    pub disk_delay: Option<DiskDelay>,
 }
+
+/// How much longer the next write takes to become durable.
+pub type DiskDelay = Arc<dyn Fn() -> Duration + Send + Sync>;
 
 /// What becomes of an empty folder; one that is in use is opened as what it is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -62,6 +67,7 @@ impl StoreConfig {
             snapshot_bytes: 16 * 1024 * 1024,
             entry_bytes_max: 8 * 1024 * 1024,
             free_bytes_min: 32 * 1024 * 1024,
+            disk_delay: None,
         }
     }
 

@@ -4,6 +4,7 @@
 
 mod archive;
 mod backups;
+mod blocking;
 mod config;
 mod error;
 mod folder;
@@ -26,7 +27,7 @@ mod upkeep;
 mod watch;
 
 pub use archive::{ExportError, Summary, inspect, recover, restore};
-pub use config::{BackupConfig, Start, StoreConfig};
+pub use config::{BackupConfig, DiskDelay, Start, StoreConfig};
 pub use error::{MembershipError, OpenError, ProposeError, ReadError, SnapshotError};
 pub use member::{Member, MemberStatus, Role};
 pub use snapshot::SnapshotInfo;

@@ -19,6 +19,7 @@ use skep_state::{Outcome, State};
 use tokio::sync::watch;
 
 use crate::{
+    blocking::blocking,
     home::Home,
     raft::{Command, LogId, Membership, SnapshotMeta, Types},
     snapshot::{Head, SnapshotFile, Snapshots},
@@ -155,9 +156,7 @@ impl RaftStateMachine<Types> for Machine {
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, received: SnapshotFile) -> io::Result<()> {
         let snapshots = self.snapshots.clone();
-        let (head, state) = tokio::task::spawn_blocking(move || snapshots.install(received))
-            .await
-            .map_err(io::Error::other)??;
+        let (head, state) = blocking(move || snapshots.install(received)).await??;
         self.shared.change(|present| *present = state);
         self.shared.ids_max.fetch_max(head.ids_max, Relaxed);
         self.applied = meta.last_log_id;
@@ -187,9 +186,7 @@ impl RaftSnapshotBuilder<Types> for Builder {
     /// newest one there is stands in, which tells consensus that nothing is new.
     async fn build_snapshot(&mut self) -> io::Result<SnapshotOf<Types, SnapshotFile>> {
         let (snapshots, state, head) = (self.snapshots.clone(), self.state.clone(), self.head.clone());
-        let taken = tokio::task::spawn_blocking(move || snapshots.take(&head, &state))
-            .await
-            .map_err(io::Error::other)?;
+        let taken = blocking(move || snapshots.take(&head, &state)).await?;
         let (meta, path) = match (taken, self.snapshots.newest()) {
             (Ok(info), _) => (self.head.meta.clone(), info.path),
             (Err(_), Some((meta, info))) => (meta, info.path),

@@ -19,6 +19,7 @@ use tokio::{
 use crate::{
     Member, OpenError, SnapshotError, SnapshotInfo, StoreConfig, Watch,
     backups::Backups,
+    blocking::blocking,
     folder::Folder,
     guide::Guide,
     home::Home,
@@ -97,7 +98,7 @@ impl Store {
     pub async fn open(config: StoreConfig) -> Result<Self, OpenError> {
         let opened = {
             let config = config.clone();
-            tokio::task::spawn_blocking(move || open_folder(&config))
+            blocking(move || open_folder(&config))
                 .await
                 .map_err(|error| OpenError::Start(error.to_string()))??
         };
@@ -234,7 +235,7 @@ impl Store {
         inner.raft.shutdown().await.ok();
         let mut tasks = std::mem::take(&mut *inner.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         let (log, snapshots) = (inner.log.clone(), inner.snapshots.clone());
-        let closing = tokio::task::spawn_blocking(move || {
+        let closing = blocking(move || {
             log.close();
             snapshots.settle();
         });
@@ -339,7 +340,7 @@ fn open_folder(config: &StoreConfig) -> Result<Opened, OpenError> {
     let folder = Folder::open(config)?;
     let (snapshots, loaded) = Snapshots::open(folder.snapshot_dir(), config.free_bytes_min / 2)?;
     let (head, state) = loaded.unwrap_or_default();
-    let log = open_log(&folder)?;
+    let log = open_log(&folder)?.delayed(config.disk_delay.clone());
     check_joint(&folder.dir, &log, &head.meta)?;
     let logged = log.last().map_or(0, |id| id.index + 1);
     let covered = head.meta.last_log_id.map_or(0, |id| id.index + 1);

@@ -26,6 +26,8 @@ use tokio::sync::{Notify, oneshot};
 
 use crate::{
     OpenError,
+    blocking::in_place,
+    config::DiskDelay,
     folder::Folder,
     raft::{LogEntry, LogId, Types, Vote},
 };
@@ -45,6 +47,7 @@ pub(crate) struct Log {
     file: Arc<Mutex<Option<RaftLog<LogTypes>>>>,
     appends: Arc<Appends>,
     growth: Arc<Growth>,
+    delay: Option<DiskDelay>,
 }
 
 /// How much was logged since the last snapshot.
@@ -112,7 +115,13 @@ impl Log {
             file: Arc::new(Mutex::new(Some(file))),
             growth: Arc::default(),
             appends: Arc::default(),
+            delay: None,
         })
+    }
+
+    /// The same log on a slower disk.
+    pub(crate) fn delayed(self, delay: Option<DiskDelay>) -> Self {
+        Self { delay, ..self }
     }
 
     /// Writes what is left and lets go of the files; every later use fails.
@@ -182,11 +191,17 @@ impl Log {
 
     /// Does some work on the log and waits until it is durable.
     async fn durably<T>(&self, work: impl FnOnce(&mut RaftLog<LogTypes>) -> io::Result<T>) -> io::Result<()> {
+        self.with(|file| work(file).map(drop))?;
+        if let Some(delay) = &self.delay {
+            tokio::time::sleep(delay()).await;
+        }
+        if in_place() {
+            self.wait_until_durable()?;
+            // Nothing is left to do for the log's own thread, such as to remove files.
+            return self.with(|file| file.wait_worker_idle());
+        }
         let (sender, receiver) = oneshot::channel();
-        self.with(|file| {
-            work(file)?;
-            file.flush(true, Some(Done(sender)))
-        })?;
+        self.with(|file| file.flush(true, Some(Done(sender))))?;
         receiver
             .await
             .map_err(|_| io::Error::other("the log has stopped"))?

@@ -11,6 +11,7 @@ use tokio::sync::Mutex;
 
 use super::message::{Chunk, ChunkReply};
 use crate::{
+    blocking::blocking,
     snapshot::{SnapshotFile, Snapshots},
     space,
 };
@@ -48,9 +49,7 @@ impl Incoming {
         let mut slot = self.partial.lock().await;
         let partial = slot.take();
         let snapshots = self.snapshots.clone();
-        let (partial, progress) = tokio::task::spawn_blocking(move || take(&snapshots, partial, &chunk))
-            .await
-            .map_err(io::Error::other)??;
+        let (partial, progress) = blocking(move || take(&snapshots, partial, &chunk)).await??;
         *slot = partial;
         Ok(progress)
     }

@@ -27,6 +27,7 @@ use super::{
 };
 use crate::{
     Member,
+    blocking::blocking,
     member::Place,
     raft::{Types, Vote},
     snapshot::SnapshotFile,
@@ -217,7 +218,5 @@ async fn read_piece(mut file: File) -> io::Result<(Bytes, File)> {
         file.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut bytes)?;
         Ok((bytes.into(), file))
     };
-    tokio::task::spawn_blocking(read)
-        .await
-        .map_err(io::Error::other)?
+    blocking(read).await?
 }

@@ -11,6 +11,7 @@ use super::{
     message::{self, Chunk, ChunkReply, Reply, Request},
 };
 use crate::{
+    blocking::blocking,
     folder::Origin,
     leadership::describe,
     raft::{Raft, Types},
@@ -96,7 +97,7 @@ impl Inner {
         }
         if self.home.origin().is_none() {
             let (home, theirs) = (self.home.clone(), theirs.clone());
-            let adopted = tokio::task::spawn_blocking(move || home.adopt(&theirs)).await;
+            let adopted = blocking(move || home.adopt(&theirs)).await;
             adopted
                 .map_err(|error| error.to_string())?
                 .map_err(|error| error.to_string())?;
@@ -136,7 +137,7 @@ async fn take_chunk(raft: &Raft, incoming: &Incoming, chunk: Chunk) -> Result<Ch
         .install_full_snapshot(vote, Snapshot { meta, snapshot })
         .await;
     // Still there where it was not needed after all.
-    tokio::fs::remove_file(&path).await.ok();
+    blocking(move || std::fs::remove_file(&path).ok()).await.ok();
     installed
         .map(|response| ChunkReply::Installed(response.vote))
         .map_err(|fatal| describe(&fatal))
