@@ -6,6 +6,7 @@ mod engine;
 mod image;
 mod lan;
 pub mod manifest;
+mod sim_agents;
 mod wait;
 
 pub use cluster::{Cluster, Outcome};
@@ -13,4 +14,5 @@ pub use control_plane::{ControlPlane, Daemon, Host, Loopback};
 pub use engine::Engine;
 pub use image::{SLEEPER, WEB_V1, WEB_V2};
 pub use lan::{Lan, Machine};
+pub use sim_agents::{SimAgents, SimError, SimOptions, SimStats};
 pub use wait::eventually;
