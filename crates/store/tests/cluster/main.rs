@@ -8,7 +8,6 @@ mod following;
 mod members;
 mod net;
 mod servers;
-mod sim;
 
 use std::time::Duration;
 

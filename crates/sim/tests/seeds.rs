@@ -1,0 +1,47 @@
+//! The simulator as CI runs it: a few seeds of each layer, and the proof that a seed says it all.
+
+#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Output},
+};
+
+fn sim(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sim")).args(args).output().unwrap()
+}
+
+fn trace(layer: &str, seed: &str, to: &Path) -> String {
+    let output = sim(&["--layer", layer, "--seed", seed, "--trace", to.to_str().unwrap()]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    fs::read_to_string(to).unwrap()
+}
+
+fn every_run_of_a_seed_is_the_same(layer: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let [first, second, other] = [("5", "a"), ("5", "b"), ("6", "c")]
+        .map(|(seed, file)| trace(layer, seed, &folder.path().join(file)));
+    assert!(first.lines().count() > 1000, "too little happened");
+    let differs = first.lines().zip(second.lines()).find(|(one, other)| one != other);
+    assert_eq!(differs, None, "the same seed, and yet something else happened");
+    assert_eq!(first.len(), second.len());
+    assert_ne!(first, other, "two seeds, and yet the same happened");
+}
+
+fn the_invariants_hold(layer: &str, seeds: &str) {
+    let output = sim(&["--layer", layer, "--seeds", seeds]);
+    let told = String::from_utf8_lossy(&output.stdout);
+    println!("{told}");
+    assert!(output.status.success(), "{told}");
+}
+
+#[test]
+fn every_run_of_a_seed_of_the_store_is_the_same() {
+    every_run_of_a_seed_is_the_same("store");
+}
+
+#[test]
+fn whatever_happens_to_stores_the_invariants_hold() {
+    the_invariants_hold("store", "4");
+}
