@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use skep_store::{Member, Summary};
+use skep_store::{Member, StoreConfig, Summary};
 
 use crate::{ServerError, home};
 
@@ -39,7 +39,7 @@ pub struct Recovered {
 /// Where there is no server's data, it is damaged, or the server runs.
 pub fn recover(home: &Path, data_dir: &Path) -> Result<Recovered, ServerError> {
     let Member { id, name, address } = home::member_of(home)?;
-    let kept = skep_store::recover(data_dir, &Member::new(id, &name, address))?;
+    let kept = skep_store::recover(&StoreConfig::new(data_dir).member(Member::new(id, &name, address)))?;
     home::mark_entered(home)?;
     Ok(Recovered {
         id,
@@ -53,7 +53,7 @@ pub fn recover(home: &Path, data_dir: &Path) -> Result<Recovered, ServerError> {
 /// # Errors
 /// Where it cannot be read or is damaged.
 pub fn inspect(file: &Path) -> Result<Kept, ServerError> {
-    Ok(skep_store::inspect(file)?.into())
+    Ok(skep_store::inspect(file, None)?.into())
 }
 
 /// Makes the store of a new cluster's first server of a snapshot, in an empty folder. Blocks.
@@ -62,7 +62,7 @@ pub fn inspect(file: &Path) -> Result<Kept, ServerError> {
 /// Where the file is damaged or the folder is not empty.
 pub fn restore(file: &Path, data_dir: &Path) -> Result<Kept, ServerError> {
     // Name and address are told when the server is started.
-    Ok(skep_store::restore(file, data_dir, &Member::new(1, "", ""))?.into())
+    Ok(skep_store::restore(file, None, &StoreConfig::new(data_dir))?.into())
 }
 
 impl From<Summary> for Kept {

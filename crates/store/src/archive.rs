@@ -5,6 +5,7 @@ use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use openraft::EntryPayload;
@@ -12,11 +13,13 @@ use skep_api::Kind;
 use skep_state::State;
 
 use crate::{
-    Member, OpenError, ReadError, Store,
+    Member, OpenError, ReadError, Store, StoreConfig, Vault,
     folder::{Folder, Identity, Origin, io_at},
     log::{Log, open_log},
     raft::{LogEntry, LogId, Members, Membership, SnapshotMeta, log_id},
+    reseal::reseal,
     snapshot::{self, Head},
+    vault::Seal,
 };
 
 /// What a snapshot holds.
@@ -49,14 +52,14 @@ pub enum ExportError {
 
 impl Store {
     /// Writes the whole state, with everything that was acknowledged before this call, as one checksummed file that
-    /// [`restore`] and [`inspect`] read. Writes from a thread of its own, which may block; the size in bytes.
+    /// [`restore`] and [`inspect`] read. It is in the clear, whatever seals the folder: see [`crate::SealedWriter`]. Writes from a thread of its own, which may block; the size in bytes.
     ///
     /// # Errors
     /// Where no leader answers or `out` fails.
     pub async fn export(&self, out: impl Write + Send + 'static) -> Result<u64, ExportError> {
         self.read().await?;
         let (head, state) = self.inner.contents();
-        tokio::task::spawn_blocking(move || snapshot::encode(out, &head, &state))
+        tokio::task::spawn_blocking(move || snapshot::encode(out, &head, &state, &Seal::default()))
             .await
             .map_err(std::io::Error::other)
             .flatten()
@@ -64,28 +67,45 @@ impl Store {
     }
 }
 
-/// Reads all of a snapshot's file, checks it, and tells what is in it. Blocks.
+/// The label of the key that a snapshot's file is sealed with; `None` for one in the clear. Blocks.
 ///
 /// # Errors
-/// Where the file cannot be read or is damaged.
-pub fn inspect(file: &Path) -> Result<Summary, OpenError> {
-    let (head, state) = snapshot::load(file)?;
+/// Where the file cannot be read, or is none.
+pub fn label_of(file: &Path) -> Result<Option<String>, OpenError> {
+    let opened = snapshot::open(file, &Seal::default());
+    opened
+        .map(snapshot::ClearFile::into_label)
+        .map_err(|error| snapshot::read_failed(file, error))
+}
+
+/// Reads all of a snapshot's file, checks it, and tells what is in it. `vault` opens it where it is sealed. Blocks.
+///
+/// # Errors
+/// Where the file cannot be read or opened, or is damaged.
+pub fn inspect(file: &Path, vault: Option<Arc<dyn Vault>>) -> Result<Summary, OpenError> {
+    let (head, state) = snapshot::load(file, &Seal::new(vault).or_clear())?;
     summary(file, &head, &state)
 }
 
-/// Makes a new cluster, of `member` alone, of a snapshot's file, in an empty folder: with all objects and their
-/// revisions, under a new cluster id. Other servers join it as they join any. Blocks.
+/// Makes a new cluster, of one server alone, of a snapshot's file, in an empty folder: with all objects and their
+/// revisions, under a new cluster id. Other servers join it as they join any. `opens` opens the file where it is sealed;
+/// of the configuration, the folder, the server and the vault that seals the folder count. Blocks.
 ///
 /// # Errors
-/// Where the file is damaged or the folder is not empty.
-pub fn restore(file: &Path, dir: &Path, member: &Member) -> Result<Summary, OpenError> {
-    let (head, state) = snapshot::load(file)?;
+/// Where the file cannot be opened or is damaged, or the folder is not empty.
+pub fn restore(
+    file: &Path,
+    opens: Option<Arc<dyn Vault>>,
+    config: &StoreConfig,
+) -> Result<Summary, OpenError> {
+    let (member, seal) = (&config.member, Seal::new(config.vault.clone()));
+    let (head, state) = snapshot::load(file, &Seal::new(opens).or_clear())?;
     let told = summary(file, &head, &state)?;
     let end = head.meta.last_log_id.unwrap_or_else(|| log_id(1, 1));
-    let identity = Identity::of(Origin::new_cluster(), member.id);
-    let mut folder = Folder::create(dir, identity.clone())?;
-    let log = open_log(&folder)?;
-    begin_with(&folder, &log, &head, &state, end, member)?;
+    let identity = Identity::of(Origin::new_cluster(), member.id).sealed(seal.label());
+    let mut folder = Folder::create(&config.dir, identity.clone())?;
+    let log = open_log(&folder, &seal)?;
+    begin_with(&folder, &seal, &log, (&head, &state, end), member)?;
     log.close();
     folder.set_identity(identity)?;
     Ok(told)
@@ -93,14 +113,17 @@ pub fn restore(file: &Path, dir: &Path, member: &Member) -> Result<Summary, Open
 
 /// Makes a cluster of one of a server whose cluster has lost its majority. Everything that this server's log holds is
 /// kept; **what the others acknowledged and this one never received is lost**, and they must not come back: they are
-/// refused until their folders are emptied and they join again. The server must not be running. Blocks.
+/// refused until their folders are emptied and they join again. The server must not be running. Of the configuration, the
+/// folder, the server and the vault count. Blocks.
 ///
 /// # Errors
-/// Where the folder is not that of `member`, is in use or is damaged.
-pub fn recover(dir: &Path, member: &Member) -> Result<Summary, OpenError> {
+/// Where the folder is not that of this server, is in use, cannot be opened or is damaged.
+pub fn recover(config: &StoreConfig) -> Result<Summary, OpenError> {
+    let (dir, member, seal) = (&config.dir, &config.member, Seal::new(config.vault.clone()));
     let mut folder = Folder::open_used(dir, member.id)?;
-    let (mut head, mut state) = newest(&folder.snapshot_dir())?.unwrap_or_default();
-    let log = open_log(&folder)?;
+    reseal(&mut folder, &seal)?;
+    let (mut head, mut state) = newest(&folder.snapshot_dir(), &seal)?.unwrap_or_default();
+    let log = open_log(&folder, &seal)?;
     let damaged = |why: String| OpenError::Log {
         path: folder.log_dir(),
         why,
@@ -117,7 +140,7 @@ pub fn recover(dir: &Path, member: &Member) -> Result<Summary, OpenError> {
         path: dir.to_owned(),
         why: "holds nothing that could be recovered".to_owned(),
     })?;
-    let path = begin_with(&folder, &log, &head, &state, end, member)?;
+    let path = begin_with(&folder, &seal, &log, (&head, &state, end), member)?;
     log.forget(end).map_err(|error| damaged(error.to_string()))?;
     log.close();
     let origin = folder.identity.origin().unwrap_or_else(Origin::new_cluster);
@@ -129,10 +152,9 @@ pub fn recover(dir: &Path, member: &Member) -> Result<Summary, OpenError> {
 /// Writes what a cluster of `member` alone begins with; the snapshot's path.
 fn begin_with(
     folder: &Folder,
+    seal: &Seal,
     log: &Log,
-    head: &Head,
-    state: &State,
-    end: LogId,
+    (head, state, end): (&Head, &State, LogId),
     member: &Member,
 ) -> Result<PathBuf, OpenError> {
     let members = Members::from(BTreeMap::from([(member.id, member.place())]));
@@ -148,7 +170,7 @@ fn begin_with(
         ids_max: head.ids_max.max(member.id),
     };
     let path = folder.snapshot_dir().join(snapshot::file_name(Some(end)));
-    snapshot::write(&path, &head, state, 0).map_err(io_at(&path))?;
+    snapshot::write(&path, &head, state, seal, 0).map_err(io_at(&path))?;
     let term = end.committed_leader_id().term;
     log.vote_at_least(term, member.id)
         .map_err(io_at(&folder.log_dir()))?;
@@ -174,9 +196,9 @@ fn check_gap(dir: &Path, log: &Log, head: &Head) -> Result<(), OpenError> {
     crate::store::check_joint(dir, log, &head.meta)
 }
 
-fn newest(dir: &Path) -> Result<Option<(Head, State)>, OpenError> {
+fn newest(dir: &Path, seal: &Seal) -> Result<Option<(Head, State)>, OpenError> {
     let paths = snapshot::list(dir).map_err(io_at(dir))?;
-    paths.last().map(|path| snapshot::load(path)).transpose()
+    paths.last().map(|path| snapshot::load(path, seal)).transpose()
 }
 
 fn summary(file: &Path, head: &Head, state: &State) -> Result<Summary, OpenError> {

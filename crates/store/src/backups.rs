@@ -12,6 +12,7 @@ use tokio::time::sleep;
 use crate::{
     BackupConfig,
     blocking::blocking,
+    folder::backup_dir,
     snapshot::{self, Head},
     store::Inner,
 };
@@ -34,7 +35,7 @@ impl Backups {
     /// `None` where none are wanted.
     pub(crate) fn of(inner: &Arc<Inner>) -> Option<Self> {
         let config = inner.config.backups.filter(|config| config.keep > 0)?;
-        let dir = inner.config.dir.join("backups");
+        let dir = backup_dir(&inner.config.dir);
         let newest = list(&dir).ok().and_then(|paths| revision_of(paths.last()?));
         Some(Self {
             inner: Arc::downgrade(inner),
@@ -77,11 +78,11 @@ impl Backups {
             return Ok(());
         }
         let (dir, keep) = (self.dir.clone(), self.config.keep);
-        let reserve = inner.snapshots.reserve();
+        let (seal, reserve) = (inner.snapshots.seal().clone(), inner.snapshots.reserve());
         let path = self.dir.join(file_name(revision));
         let write = move || {
             fs::create_dir_all(&dir)?;
-            let bytes = snapshot::write(&path, &head, &state, reserve)?;
+            let bytes = snapshot::write(&path, &head, &state, &seal, reserve)?;
             tracing::info!(path = %path.display(), revision, bytes, "backup taken");
             prune(&dir, keep)
         };
@@ -132,7 +133,7 @@ fn prune(dir: &Path, keep: usize) -> io::Result<()> {
 }
 
 /// The backups, oldest first.
-fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
+pub(crate) fn list(dir: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();

@@ -2,7 +2,7 @@
 
 use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
-use crate::{Member, Transport};
+use crate::{Member, Transport, Vault};
 
 /// Where a store lives, which server it is, and when it tidies up.
 #[derive(Clone)]
@@ -27,6 +27,9 @@ pub struct StoreConfig {
     pub entry_bytes_max: usize,
     /// Writes are refused while the folder's file system has fewer bytes free than this.
     pub free_bytes_min: u64,
+    /// Seals everything that is written to the folder; in the clear where `None`. A folder in the clear is sealed as it is
+    /// opened; one that is sealed cannot be opened without.
+    pub vault: Option<Arc<dyn Vault>>,
     /// Makes the log's disk slower than it is, for simulations.
     pub disk_delay: Option<DiskDelay>,
 }
@@ -67,6 +70,7 @@ impl StoreConfig {
             snapshot_bytes: 16 * 1024 * 1024,
             entry_bytes_max: 8 * 1024 * 1024,
             free_bytes_min: 32 * 1024 * 1024,
+            vault: None,
             disk_delay: None,
         }
     }
@@ -94,6 +98,15 @@ impl StoreConfig {
             ..self
         }
     }
+
+    /// The same with all that is written sealed.
+    #[must_use]
+    pub fn vault(self, vault: Arc<dyn Vault>) -> Self {
+        Self {
+            vault: Some(vault),
+            ..self
+        }
+    }
 }
 
 impl fmt::Debug for StoreConfig {
@@ -103,6 +116,7 @@ impl fmt::Debug for StoreConfig {
             .field("member", &self.member)
             .field("start", &self.start)
             .field("transport", &self.transport.is_some())
+            .field("vault", &self.vault.as_ref().map(|vault| vault.label()))
             .finish_non_exhaustive()
     }
 }

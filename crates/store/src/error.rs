@@ -23,6 +23,14 @@ pub enum OpenError {
         /// What is wrong and what to do.
         why: String,
     },
+    /// It is sealed, and the key to it is not at hand.
+    #[error("{} is sealed: {why}", path.display())]
+    Sealed {
+        /// The file or folder.
+        path: PathBuf,
+        /// Which key is missing.
+        why: String,
+    },
     /// A snapshot is damaged.
     #[error(
         "snapshot {} is damaged ({why}): restore it from a backup, or move it away to start from the snapshot before it",

@@ -40,6 +40,10 @@ pub(crate) struct Identity {
     /// Tells this folder from one that another time was made for the same server; 0 where an old version made it.
     #[serde(default)]
     pub(crate) mark: u64,
+    /// The label of the key that everything here is sealed with; what is sealed with another one, or not at all, is left
+    /// over from a change of keys. `None` where everything is in the clear.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seal: Option<String>,
 }
 
 /// Which cluster a server, or a message, belongs to.
@@ -60,7 +64,13 @@ impl Identity {
             lineage: origin.lineage,
             joins: false,
             mark: uuid::Uuid::new_v4().as_u64_pair().0,
+            seal: None,
         }
+    }
+
+    /// The same, sealed with the key of this label.
+    pub(crate) fn sealed(self, seal: Option<String>) -> Self {
+        Self { seal, ..self }
     }
 
     /// The same server, as part of this cluster.
@@ -68,6 +78,7 @@ impl Identity {
         Self {
             joins: self.joins,
             mark: self.mark,
+            seal: self.seal,
             ..Self::of(origin, self.server_id)
         }
     }
@@ -195,6 +206,10 @@ impl Folder {
     pub(crate) fn snapshot_dir(&self) -> PathBuf {
         snapshot_dir(&self.dir)
     }
+
+    pub(crate) fn backup_dir(&self) -> PathBuf {
+        backup_dir(&self.dir)
+    }
 }
 
 /// Writes a file so that it is there either as it was or as it should be, whatever happens.
@@ -255,6 +270,7 @@ fn begin(config: &StoreConfig) -> Result<Identity, OpenError> {
     let identity = Identity {
         ready: false,
         joins: config.start == Start::Join,
+        seal: config.vault.as_ref().map(|vault| vault.label()),
         ..Identity::of(origin, config.member.id)
     };
     write_identity(dir, &identity)?;
@@ -316,4 +332,8 @@ fn log_dir(dir: &Path) -> PathBuf {
 
 fn snapshot_dir(dir: &Path) -> PathBuf {
     dir.join("snapshots")
+}
+
+pub(crate) fn backup_dir(dir: &Path) -> PathBuf {
+    dir.join("backups")
 }

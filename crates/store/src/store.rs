@@ -29,8 +29,10 @@ use crate::{
     peers::{Incoming, Manage, Network, Peers},
     raft::{Raft, SnapshotMeta, Types},
     reads::{self, Waiting},
+    reseal::reseal,
     snapshot::{Head, Snapshots},
     upkeep::Upkeep,
+    vault::Seal,
 };
 
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -116,6 +118,7 @@ impl Store {
         let network = Network {
             me: config.member.id,
             peers: peers.clone(),
+            seal: snapshots.seal().clone(),
         };
         let mut tasks = JoinSet::new();
         tasks.spawn(log.clone().flush_appends());
@@ -337,10 +340,13 @@ impl std::fmt::Debug for Store {
 }
 
 fn open_folder(config: &StoreConfig) -> Result<Opened, OpenError> {
-    let folder = Folder::open(config)?;
-    let (snapshots, loaded) = Snapshots::open(folder.snapshot_dir(), config.free_bytes_min / 2)?;
+    let mut folder = Folder::open(config)?;
+    let seal = Seal::new(config.vault.clone());
+    reseal(&mut folder, &seal)?;
+    let (snapshots, loaded) =
+        Snapshots::open(folder.snapshot_dir(), seal.clone(), config.free_bytes_min / 2)?;
     let (head, state) = loaded.unwrap_or_default();
-    let log = open_log(&folder)?.delayed(config.disk_delay.clone());
+    let log = open_log(&folder, &seal)?.delayed(config.disk_delay.clone());
     check_joint(&folder.dir, &log, &head.meta)?;
     let logged = log.last().map_or(0, |id| id.index + 1);
     let covered = head.meta.last_log_id.map_or(0, |id| id.index + 1);

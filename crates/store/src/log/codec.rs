@@ -1,6 +1,9 @@
 //! How log entries and votes look on disk.
 
-use std::io::{self, Read, Write};
+use std::{
+    io::{self, Read, Write},
+    sync::Arc,
+};
 
 use openraft::{
     EntryPayload,
@@ -8,10 +11,19 @@ use openraft::{
 };
 use raft_log::codeq::{Decode, Encode};
 
-use crate::raft::{Command, LogId, Payload, Vote, log_id};
+use crate::{
+    raft::{Command, LogId, Payload, Vote, log_id},
+    vault::{Seal, VaultError},
+};
 
 /// No payload is larger than this; a longer one is a damaged length.
 const PAYLOAD_BYTES_MAX: u32 = 256 * 1024 * 1024;
+
+const BLANK: u8 = 0;
+const NORMAL: u8 = 1;
+const MEMBERSHIP: u8 = 2;
+/// Set in the tag of what is sealed.
+const SEALED: u8 = 0x80;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LogIdRecord(pub(crate) LogId);
@@ -19,17 +31,58 @@ pub(crate) struct LogIdRecord(pub(crate) LogId);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
 pub(crate) struct VoteRecord(pub(crate) Vote);
 
+/// An entry's payload. What was written by this process is kept as it is; what was read is opened only when asked for.
 #[derive(Clone, Debug)]
-pub(crate) struct PayloadRecord(pub(crate) Payload);
+pub(crate) enum PayloadRecord {
+    Clear(Payload, Seal, LogId),
+    Sealed(u8, Arc<[u8]>),
+}
 
 impl PayloadRecord {
+    /// A payload that is sealed for its place in the log on its way to the disk.
+    pub(crate) fn new(payload: Payload, seal: &Seal, id: LogId) -> Self {
+        Self::Clear(payload, seal.clone(), id)
+    }
+
     pub(crate) fn len(&self) -> usize {
-        match &self.0 {
-            EntryPayload::Blank => 0,
-            EntryPayload::Normal(command) => command.json().len(),
-            EntryPayload::Membership(_) => 256,
+        match self {
+            Self::Clear(EntryPayload::Blank, ..) => 0,
+            Self::Clear(EntryPayload::Normal(command), ..) => command.json().len(),
+            Self::Clear(EntryPayload::Membership(_), ..) => 256,
+            Self::Sealed(_, bytes) => bytes.len(),
         }
     }
+
+    /// The payload of the entry with this id.
+    pub(crate) fn open(self, seal: &Seal, id: LogId) -> io::Result<Payload> {
+        let (tag, sealed) = match self {
+            Self::Clear(payload, written_by, _) => {
+                if written_by.vault().is_none() {
+                    seal.pass_clear().map_err(|why| at(id, why))?;
+                }
+                return Ok(payload);
+            }
+            Self::Sealed(tag, sealed) => (tag, sealed),
+        };
+        let plain = seal.open(&place(tag, id), &sealed).map_err(|why| at(id, why))?;
+        decoded(tag, plain)
+    }
+}
+
+/// What an entry is sealed for: its kind, and its place in the log.
+fn place(tag: u8, id: LogId) -> [u8; 20] {
+    let mut place = *b"log                 ";
+    place[3] = tag;
+    place[4..12].copy_from_slice(&id.committed_leader_id().term.to_be_bytes());
+    place[12..].copy_from_slice(&id.index.to_be_bytes());
+    place
+}
+
+fn at(id: LogId, why: io::Error) -> io::Error {
+    if VaultError::no_key_in(&why).is_some() {
+        return why;
+    }
+    io::Error::new(why.kind(), format!("entry {}: {why}", id.index))
 }
 
 impl Encode for LogIdRecord {
@@ -69,26 +122,41 @@ impl Decode for VoteRecord {
 /// latter may be cut off.
 impl Encode for PayloadRecord {
     fn encode<W: Write>(&self, mut w: W) -> Result<usize, io::Error> {
-        match &self.0 {
-            EntryPayload::Blank => write_payload(&mut w, 0, &[]),
-            EntryPayload::Normal(command) => write_payload(&mut w, 1, command.json()),
-            EntryPayload::Membership(membership) => {
-                write_payload(&mut w, 2, &serde_json::to_vec(membership)?)
+        match self {
+            Self::Clear(EntryPayload::Blank, seal, id) => write_entry(&mut w, BLANK, &[], seal, *id),
+            Self::Clear(EntryPayload::Normal(command), seal, id) => {
+                write_entry(&mut w, NORMAL, command.json(), seal, *id)
             }
+            Self::Clear(EntryPayload::Membership(membership), seal, id) => {
+                write_entry(&mut w, MEMBERSHIP, &serde_json::to_vec(membership)?, seal, *id)
+            }
+            Self::Sealed(tag, bytes) => write_payload(&mut w, SEALED | tag, bytes),
         }
     }
 }
 
 impl Decode for PayloadRecord {
     fn decode<R: Read>(mut r: R) -> Result<Self, io::Error> {
-        let (tag, bytes) = read_payload(&mut r)?;
-        let payload = match tag {
-            0 => EntryPayload::Blank,
-            1 => EntryPayload::Normal(Command::from_json(bytes.into())),
-            2 => EntryPayload::Membership(serde_json::from_slice(&bytes)?),
-            _ => return Err(damaged(format!("unknown kind of entry {tag}"))),
-        };
-        Ok(Self(payload))
+        match read_payload(&mut r)? {
+            (tag, bytes) if tag & SEALED != 0 => Ok(Self::Sealed(tag & !SEALED, bytes.into())),
+            (tag, bytes) => Ok(Self::Clear(decoded(tag, bytes)?, Seal::default(), log_id(0, 0))),
+        }
+    }
+}
+
+fn decoded(tag: u8, bytes: Vec<u8>) -> io::Result<Payload> {
+    match tag {
+        BLANK => Ok(EntryPayload::Blank),
+        NORMAL => Ok(EntryPayload::Normal(Command::from_json(bytes.into()))),
+        MEMBERSHIP => Ok(EntryPayload::Membership(serde_json::from_slice(&bytes)?)),
+        _ => Err(damaged(format!("unknown kind of entry {tag}"))),
+    }
+}
+
+fn write_entry(w: &mut impl Write, tag: u8, bytes: &[u8], seal: &Seal, id: LogId) -> io::Result<usize> {
+    match seal.vault() {
+        None => write_payload(w, tag, bytes),
+        Some(vault) => write_payload(w, SEALED | tag, &vault.seal(&place(tag, id), bytes)),
     }
 }
 

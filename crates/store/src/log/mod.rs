@@ -30,6 +30,7 @@ use crate::{
     config::DiskDelay,
     folder::Folder,
     raft::{LogEntry, LogId, Types, Vote},
+    vault::{Seal, VaultError},
 };
 use appends::Appends;
 use codec::{LogIdRecord, PayloadRecord, VoteRecord};
@@ -39,12 +40,15 @@ const FILE_BYTES_MAX: usize = 2 * 1024 * 1024;
 const CACHE_BYTES_MAX: usize = 1024 * 1024;
 /// Entries go to a follower until they have this many bytes; one may be larger.
 const SEND_BYTES_MAX: usize = 1024 * 1024;
+/// Entries that are in memory while a log is copied.
+const COPIED_AT_ONCE: u64 = 64;
 const READ_BUFFER_BYTES: usize = 256 * 1024;
 
 /// The log; clones share it.
 #[derive(Clone)]
 pub(crate) struct Log {
     file: Arc<Mutex<Option<RaftLog<LogTypes>>>>,
+    seal: Seal,
     appends: Arc<Appends>,
     growth: Arc<Growth>,
     delay: Option<DiskDelay>,
@@ -89,22 +93,26 @@ impl Callback for Done {
 }
 
 /// Opens the log of a store's folder. One that another store still holds is in use, not damaged.
-pub(crate) fn open_log(folder: &Folder) -> Result<Log, OpenError> {
+pub(crate) fn open_log(folder: &Folder, seal: &Seal) -> Result<Log, OpenError> {
     let path = folder.log_dir();
-    Log::open(&path).map_err(|error| match error.kind() {
+    let opened = Log::open(&path, seal.clone()).and_then(|log| log.check().map(|()| log));
+    opened.map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => OpenError::Locked {
             dir: folder.dir.clone(),
         },
-        _ => OpenError::Log {
-            path,
-            why: error.to_string(),
+        _ => match VaultError::no_key_in(&error) {
+            Some(why) => OpenError::Sealed { path, why },
+            None => OpenError::Log {
+                path,
+                why: error.to_string(),
+            },
         },
     })
 }
 
 impl Log {
     /// Opens the log in a folder that exists. A torn end is cut off: it was never acknowledged.
-    pub(crate) fn open(dir: &Path) -> io::Result<Self> {
+    pub(crate) fn open(dir: &Path, seal: Seal) -> io::Result<Self> {
         let mut config = raft_log::Config::new(dir.display());
         config.wal.read_buffer_size = Some(READ_BUFFER_BYTES);
         config.wal.chunk_max_size = Some(FILE_BYTES_MAX);
@@ -113,6 +121,7 @@ impl Log {
         let file = RaftLog::open(Arc::new(config))?;
         Ok(Self {
             file: Arc::new(Mutex::new(Some(file))),
+            seal,
             growth: Arc::default(),
             appends: Arc::default(),
             delay: None,
@@ -184,9 +193,52 @@ impl Log {
     pub(crate) fn read(&self, from: u64, to: u64) -> io::Result<Vec<LogEntry>> {
         self.with(|file| {
             file.read(from, to)
-                .map(|read| read.map(|(id, payload)| LogEntry::new(id.0, payload.0)))
+                .map(|read| read.and_then(|(id, payload)| self.entry(id, payload)))
                 .collect()
         })
+    }
+
+    /// Makes sure that each entry can be opened: its checksum tells damage, and nothing of what was changed with care.
+    fn check(&self) -> io::Result<()> {
+        if self.seal.vault().is_none() {
+            return Ok(());
+        }
+        self.with(|file| {
+            file.read(0, u64::MAX)
+                .try_for_each(|read| read.and_then(|(id, payload)| self.entry(id, payload).map(drop)))
+        })
+    }
+
+    /// Writes all that there is into an empty log. Blocks.
+    pub(crate) fn copy_to(&self, other: &Self) -> io::Result<()> {
+        let (vote, purged) = self.with(|file| {
+            let state = file.log_state();
+            Ok((state.vote().copied(), state.purged().copied()))
+        })?;
+        other.with(|file| {
+            vote.map(|vote| file.save_vote(vote)).transpose()?;
+            purged.map(|upto| file.purge(upto)).transpose().map(drop)
+        })?;
+        let mut from = purged.map_or(0, |upto| upto.0.index + 1);
+        loop {
+            let entries = self.read(from, from + COPIED_AT_ONCE)?;
+            let Some(last) = entries.last() else { break };
+            from = last.log_id.index + 1;
+            let records = entries.into_iter().map(|entry| {
+                let id = entry.log_id;
+                (
+                    LogIdRecord(id),
+                    PayloadRecord::new(entry.payload, &other.seal, id),
+                )
+            });
+            other.with(|file| file.append(records).map(drop))?;
+            other.wait_until_durable()?;
+        }
+        other.wait_until_durable()
+    }
+
+    fn entry(&self, id: LogIdRecord, payload: PayloadRecord) -> io::Result<LogEntry> {
+        Ok(LogEntry::new(id.0, payload.open(&self.seal, id.0)?))
     }
 
     /// Does some work on the log and waits until it is durable.
@@ -238,7 +290,7 @@ impl RaftLogReader<Types> for Log {
             for read in file.read(from, to) {
                 let (id, payload) = read?;
                 bytes += payload.len();
-                entries.push(LogEntry::new(id.0, payload.0));
+                entries.push(self.entry(id, payload)?);
                 if bytes >= SEND_BYTES_MAX {
                     break;
                 }
@@ -282,10 +334,11 @@ impl RaftLogStorage<Types> for Log {
     {
         let (mut count, mut bytes) = (0, 0);
         let records = entries.into_iter().map(|entry| {
-            let (id, payload) = (LogIdRecord(entry.log_id()), PayloadRecord(entry.payload));
+            let id = entry.log_id();
+            let payload = PayloadRecord::new(entry.payload, &self.seal, id);
             count += 1;
             bytes += payload.len() as u64;
-            (id, payload)
+            (LogIdRecord(id), payload)
         });
         self.with(|file| file.append(records))?;
         self.appends.add(callback);

@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use super::message::{Chunk, ChunkReply};
 use crate::{
     blocking::blocking,
-    snapshot::{SnapshotFile, Snapshots},
+    snapshot::{SealedWriter, SnapshotFile, Snapshots},
     space,
 };
 
@@ -25,7 +25,8 @@ pub(crate) struct Incoming {
 struct Partial {
     transfer: u64,
     path: PathBuf,
-    file: File,
+    /// `None` once all is written.
+    file: Option<SealedWriter<File>>,
     written: u64,
 }
 
@@ -70,18 +71,18 @@ fn take(
     if !chunk.last {
         return Ok((Some(partial), Progress::Reply(ChunkReply::Written)));
     }
-    let file = SnapshotFile::load(partial.keep())?;
+    let file = SnapshotFile::load(partial.keep()?, snapshots.seal())?;
     Ok((None, Progress::Complete(Box::new(file))))
 }
 
 impl Partial {
     fn begin(snapshots: &Snapshots, transfer: u64) -> io::Result<Self> {
         let path = snapshots.path_of_incoming(transfer);
-        let file = File::create(&path)?;
+        let file = SealedWriter::new(File::create(&path)?, snapshots.seal())?;
         Ok(Self {
             transfer,
             path,
-            file,
+            file: Some(file),
             written: 0,
         })
     }
@@ -94,14 +95,17 @@ impl Partial {
             let why = format!("{free} bytes are free and {needed} are needed: free some space");
             return Err(io::Error::new(io::ErrorKind::StorageFull, why));
         }
-        self.file.write_all(bytes)?;
+        if let Some(file) = &mut self.file {
+            file.write_all(bytes)?;
+        }
         self.written += bytes.len() as u64;
         Ok(self)
     }
 
     /// Ends the attempt and leaves the file where it is.
-    fn keep(mut self) -> PathBuf {
-        std::mem::take(&mut self.path)
+    fn keep(mut self) -> io::Result<PathBuf> {
+        self.file.take().map(SealedWriter::finish).transpose()?;
+        Ok(std::mem::take(&mut self.path))
     }
 }
 

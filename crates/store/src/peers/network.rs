@@ -1,7 +1,6 @@
 //! Consensus' way to other servers.
 
 use std::{
-    fs::File,
     io::{self, Read},
     pin::pin,
     sync::Arc,
@@ -30,7 +29,8 @@ use crate::{
     blocking::blocking,
     member::Place,
     raft::{Types, Vote},
-    snapshot::SnapshotFile,
+    snapshot::{self, ClearFile, SnapshotFile},
+    vault::Seal,
 };
 
 /// A follower's disk may be slow; heartbeats go their own way meanwhile.
@@ -45,12 +45,15 @@ const CHUNK_BYTES: usize = 512 * 1024;
 pub(crate) struct Network {
     pub(crate) me: u64,
     pub(crate) peers: Arc<Peers>,
+    /// What seals the snapshots that are sent.
+    pub(crate) seal: Seal,
 }
 
 /// A connection to one server.
 pub(crate) struct Peer {
     me: u64,
     peers: Arc<Peers>,
+    seal: Seal,
     member: Member,
 }
 
@@ -61,6 +64,7 @@ impl RaftNetworkFactory<Types> for Network {
         Peer {
             me: self.me,
             peers: self.peers.clone(),
+            seal: self.seal.clone(),
             member: Member::at(target, place),
         }
     }
@@ -92,7 +96,7 @@ impl Peer {
     }
 
     /// Sends a file piece by piece; the vote of the server that took it over.
-    async fn send_file(&self, vote: Vote, mut file: File) -> Result<Vote, StreamingError<Types>> {
+    async fn send_file(&self, vote: Vote, mut file: ClearFile) -> Result<Vote, StreamingError<Types>> {
         let transfer = uuid::Uuid::new_v4().as_u64_pair().0;
         let mut offset = 0;
         loop {
@@ -183,8 +187,9 @@ impl RaftNetworkV2<Types> for Peer {
         _: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
         // Once open, the file can be read to its end even where a newer snapshot has replaced it.
-        let file = File::open(&snapshot.snapshot.path)
-            .map_err(|error| NetworkError::from_string(format!("the snapshot is gone: {error}")))?;
+        // It goes over the wire in the clear: each server seals with a key of its own.
+        let file = snapshot::open(&snapshot.snapshot.path, &self.seal)
+            .map_err(|error| NetworkError::from_string(format!("the snapshot cannot be read: {error}")))?;
         match select(pin!(self.send_file(vote, file)), pin!(cancel)).await {
             Either::Left((sent, _)) => sent.map(SnapshotResponse::new),
             Either::Right((closed, _)) => Err(closed.into()),
@@ -212,7 +217,7 @@ fn nonsense() -> RPCError<Types> {
 }
 
 /// The next piece of a file; shorter than the others where it is the last.
-async fn read_piece(mut file: File) -> io::Result<(Bytes, File)> {
+async fn read_piece(mut file: ClearFile) -> io::Result<(Bytes, ClearFile)> {
     let read = move || {
         let mut bytes = Vec::with_capacity(CHUNK_BYTES);
         file.by_ref().take(CHUNK_BYTES as u64).read_to_end(&mut bytes)?;

@@ -11,11 +11,17 @@ use skep_state::{Restore, State};
 use super::{
     Head,
     frames::{FrameReader, FrameWriter, damaged},
+    sealed::{SealedReader, SealedWriter},
 };
-use crate::{folder, space};
+use crate::{folder, space, vault::Seal};
 
 /// No record is longer than this; a longer one is damage that the checksums missed.
 const RECORD_BYTES_MAX: usize = 256 * 1024 * 1024;
+
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// Reads a file that may be sealed.
+pub(crate) type ClearFile = SealedReader<BufReader<File>>;
 
 /// A snapshot on disk, as it is handed to consensus.
 #[derive(Clone, Debug, Default)]
@@ -31,8 +37,8 @@ impl SnapshotFile {
     }
 
     /// Reads a snapshot that came from elsewhere, checking all of it. Blocks.
-    pub(crate) fn load(path: PathBuf) -> io::Result<Self> {
-        let contents = Some(Box::new(read(&path)?));
+    pub(crate) fn load(path: PathBuf, seal: &Seal) -> io::Result<Self> {
+        let contents = Some(Box::new(read(&path, seal)?));
         Ok(Self { path, contents })
     }
 }
@@ -40,7 +46,7 @@ impl SnapshotFile {
 /// Writes a snapshot to `path`, whole or not at all; how many bytes it has.
 ///
 /// Gives up with `StorageFull` once fewer than `reserve` bytes are free: the log needs them more.
-pub(crate) fn write(path: &Path, head: &Head, state: &State, reserve: u64) -> io::Result<u64> {
+pub(crate) fn write(path: &Path, head: &Head, state: &State, seal: &Seal, reserve: u64) -> io::Result<u64> {
     let mut bytes = 0;
     folder::write_file(path, |file| {
         let out = Careful {
@@ -48,26 +54,27 @@ pub(crate) fn write(path: &Path, head: &Head, state: &State, reserve: u64) -> io
             dir: path.parent().unwrap_or(Path::new(".")),
             reserve,
         };
-        bytes = encode(out, head, state)?;
+        bytes = encode(out, head, state, seal)?;
         Ok(())
     })?;
     Ok(bytes)
 }
 
 /// Writes a snapshot to anything; how many bytes it has.
-pub(crate) fn encode(out: impl Write, head: &Head, state: &State) -> io::Result<u64> {
-    let mut frames = FrameWriter::new(BufWriter::with_capacity(64 * 1024, out))?;
+pub(crate) fn encode(out: impl Write, head: &Head, state: &State, seal: &Seal) -> io::Result<u64> {
+    let out = SealedWriter::new(BufWriter::with_capacity(BUFFER_BYTES, out), seal)?;
+    let mut frames = FrameWriter::new(out)?;
     write_record(&mut frames, &serde_json::to_vec(head)?)?;
     for record in state.records() {
         write_record(&mut frames, &record)?;
     }
-    frames.finish()
+    let (_, bytes) = frames.finish()?.finish()?;
+    Ok(bytes)
 }
 
 /// Reads a snapshot, checking all of it.
-pub(crate) fn read(path: &Path) -> io::Result<(Head, State)> {
-    let file = BufReader::with_capacity(64 * 1024, File::open(path)?);
-    let mut frames = FrameReader::new(file)?;
+pub(crate) fn read(path: &Path, seal: &Seal) -> io::Result<(Head, State)> {
+    let mut frames = FrameReader::new(open(path, seal)?)?;
     let head = read_record(&mut frames)?.ok_or_else(|| damaged("it is empty"))?;
     let head: Head = serde_json::from_slice(&head)?;
     let mut restore = Restore::default();
@@ -76,6 +83,11 @@ pub(crate) fn read(path: &Path) -> io::Result<(Head, State)> {
     }
     frames.finish()?;
     Ok((head, restore.finish().map_err(invalid)?))
+}
+
+/// A snapshot's file as it is in the clear, unchecked.
+pub(crate) fn open(path: &Path, seal: &Seal) -> io::Result<ClearFile> {
+    SealedReader::new(BufReader::with_capacity(BUFFER_BYTES, File::open(path)?), seal)
 }
 
 fn write_record(out: &mut impl Write, record: &[u8]) -> io::Result<()> {

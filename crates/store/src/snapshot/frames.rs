@@ -15,7 +15,6 @@ pub(super) struct FrameWriter<W: Write> {
     out: W,
     frame: Vec<u8>,
     total: crc32fast::Hasher,
-    written: u64,
 }
 
 impl<W: Write> FrameWriter<W> {
@@ -24,21 +23,20 @@ impl<W: Write> FrameWriter<W> {
             out,
             frame: Vec::new(),
             total: crc32fast::Hasher::new(),
-            written: 0,
         };
         writer.put(MAGIC)?;
         writer.put(&VERSION.to_be_bytes())?;
         Ok(writer)
     }
 
-    /// Writes the end; how many bytes there are in all.
-    pub(super) fn finish(mut self) -> io::Result<u64> {
+    /// Writes the end; what it was written to.
+    pub(super) fn finish(mut self) -> io::Result<W> {
         self.end_frame()?;
         self.put(&0u32.to_be_bytes())?;
         let total = self.total.clone().finalize();
         self.put(&total.to_be_bytes())?;
         self.out.flush()?;
-        Ok(self.written)
+        Ok(self.out)
     }
 
     fn end_frame(&mut self) -> io::Result<()> {
@@ -58,7 +56,6 @@ impl<W: Write> FrameWriter<W> {
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.out.write_all(bytes)?;
         self.total.update(bytes);
-        self.written += bytes.len() as u64;
         Ok(())
     }
 }

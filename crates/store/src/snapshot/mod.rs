@@ -3,6 +3,7 @@
 mod file;
 mod frames;
 mod head;
+mod sealed;
 
 use std::{
     fs, io,
@@ -17,9 +18,11 @@ use crate::{
     OpenError, SnapshotError,
     folder::{io_at, sync_dir},
     raft::{LogId, SnapshotMeta},
+    vault::{Seal, VaultError},
 };
-pub(crate) use file::{SnapshotFile, encode, write};
+pub(crate) use file::{ClearFile, SnapshotFile, encode, open, write};
 pub(crate) use head::Head;
+pub use sealed::SealedWriter;
 
 const KEPT: usize = 2;
 const EXTENSION: &str = "snapshot";
@@ -46,6 +49,7 @@ pub(crate) struct Attempt {
 #[derive(Debug)]
 pub(crate) struct Snapshots {
     dir: PathBuf,
+    seal: Seal,
     /// Bytes that a snapshot leaves free.
     reserve: u64,
     newest: Mutex<Option<(SnapshotMeta, SnapshotInfo)>>,
@@ -56,12 +60,17 @@ pub(crate) struct Snapshots {
 
 impl Snapshots {
     /// Opens the folder and reads the newest snapshot in it.
-    pub(crate) fn open(dir: PathBuf, reserve: u64) -> Result<(Self, Option<(Head, State)>), OpenError> {
+    pub(crate) fn open(
+        dir: PathBuf,
+        seal: Seal,
+        reserve: u64,
+    ) -> Result<(Self, Option<(Head, State)>), OpenError> {
         remove_unfinished(&dir).map_err(io_at(&dir))?;
         let paths = list(&dir).map_err(io_at(&dir))?;
-        let loaded = paths.last().map(|path| load(path)).transpose()?;
+        let loaded = paths.last().map(|path| load(path, &seal)).transpose()?;
         let snapshots = Self {
             dir,
+            seal,
             reserve,
             newest: Mutex::default(),
             busy: Mutex::default(),
@@ -87,7 +96,7 @@ impl Snapshots {
     pub(crate) fn take(&self, head: &Head, state: &State) -> Result<SnapshotInfo, SnapshotError> {
         let _busy = self.lock();
         let path = self.path_of(&head.meta);
-        let result = file::write(&path, head, state, self.reserve)
+        let result = file::write(&path, head, state, &self.seal, self.reserve)
             .map(|bytes| SnapshotInfo {
                 path,
                 revision: state.revision(),
@@ -113,7 +122,7 @@ impl Snapshots {
         let _busy = self.lock();
         let (head, state) = match received.contents {
             Some(contents) => *contents,
-            None => file::read(&received.path)?,
+            None => file::read(&received.path, &self.seal)?,
         };
         let path = self.path_of(&head.meta);
         if path != received.path {
@@ -133,6 +142,11 @@ impl Snapshots {
     /// Where a snapshot that comes in pieces is put together.
     pub(crate) fn path_of_incoming(&self, transfer: u64) -> PathBuf {
         self.dir.join(format!("incoming-{transfer:016x}.tmp"))
+    }
+
+    /// What seals them.
+    pub(crate) fn seal(&self) -> &Seal {
+        &self.seal
     }
 
     /// Bytes that are to stay free.
@@ -192,8 +206,17 @@ pub(crate) fn file_name(last: Option<LogId>) -> String {
 }
 
 /// Reads a snapshot, checking all of it.
-pub(crate) fn load(path: &Path) -> Result<(Head, State), OpenError> {
-    file::read(path).map_err(|source| match source.kind() {
+pub(crate) fn load(path: &Path, seal: &Seal) -> Result<(Head, State), OpenError> {
+    file::read(path, seal).map_err(|source| read_failed(path, source))
+}
+
+/// What it means that a snapshot cannot be read.
+pub(crate) fn read_failed(path: &Path, source: io::Error) -> OpenError {
+    if let Some(why) = VaultError::no_key_in(&source) {
+        let path = path.to_owned();
+        return OpenError::Sealed { path, why };
+    }
+    match source.kind() {
         io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof => OpenError::Snapshot {
             path: path.to_owned(),
             why: describe(&source),
@@ -202,7 +225,7 @@ pub(crate) fn load(path: &Path) -> Result<(Head, State), OpenError> {
             path: path.to_owned(),
             source,
         },
-    })
+    }
 }
 
 fn describe(error: &io::Error) -> String {
@@ -229,7 +252,7 @@ fn index_of(path: &Path) -> Option<u64> {
     path.file_stem()?.to_str()?.split('-').next()?.parse().ok()
 }
 
-fn remove_unfinished(dir: &Path) -> io::Result<()> {
+pub(crate) fn remove_unfinished(dir: &Path) -> io::Result<()> {
     for entry in fs::read_dir(dir)? {
         let path = entry?.path();
         if path.extension().is_some_and(|extension| extension == "tmp") {

@@ -3,6 +3,7 @@
 use std::{
     fs::File,
     io::Write,
+    path::Path,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -25,6 +26,11 @@ async fn three_with(names: &[&str], net: Net) -> Servers {
     servers
 }
 
+/// The folder of a server that is alone.
+fn of(dir: &Path, member: Member) -> StoreConfig {
+    StoreConfig::new(dir).member(member)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_exported_becomes_a_new_cluster_that_others_can_join() {
     let old = three_with(&["a", "b"], Net::new(1)).await;
@@ -33,7 +39,7 @@ async fn what_was_exported_becomes_a_new_cluster_that_others_can_join() {
     let follower = old.store(old.follower().await);
     let bytes = follower.export(File::create(&path).unwrap()).await.unwrap();
 
-    let told = inspect(&path).unwrap();
+    let told = inspect(&path, None).unwrap();
     assert_eq!((told.revision, told.bytes), (3, bytes));
     assert_eq!(told.objects[&Kind::ConfigMap], 2);
     assert_eq!(told.members.len(), 3);
@@ -41,7 +47,7 @@ async fn what_was_exported_becomes_a_new_cluster_that_others_can_join() {
 
     let mut new = Servers::none(Net::new(2));
     new.add(&member(5));
-    restore(&path, new.dir(5), &member(5)).unwrap();
+    restore(&path, None, &of(new.dir(5), member(5))).unwrap();
     new.run(5).await;
     assert_ne!(new.store(5).cluster_id(), follower.cluster_id());
     let state = new.store(5).read().await.unwrap();
@@ -63,7 +69,7 @@ async fn a_damaged_file_is_told_from_a_good_one_and_a_used_folder_from_an_empty_
         .export(File::create(&path).unwrap())
         .await
         .unwrap();
-    let error = restore(&path, servers.dir(2), &member(2)).unwrap_err();
+    let error = restore(&path, None, &of(servers.dir(2), member(2))).unwrap_err();
     assert!(
         matches!(error, OpenError::Locked { .. } | OpenError::Foreign { .. }),
         "{error}"
@@ -73,8 +79,8 @@ async fn a_damaged_file_is_told_from_a_good_one_and_a_used_folder_from_an_empty_
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
-    assert!(matches!(inspect(&path), Err(OpenError::Snapshot { .. })));
-    let error = restore(&path, &folder.path().join("new"), &member(1)).unwrap_err();
+    assert!(matches!(inspect(&path, None), Err(OpenError::Snapshot { .. })));
+    let error = restore(&path, None, &of(&folder.path().join("new"), member(1))).unwrap_err();
     assert!(matches!(error, OpenError::Snapshot { .. }), "{error}");
 }
 
@@ -89,15 +95,15 @@ async fn one_survivor_becomes_a_cluster_and_the_lost_servers_are_not_let_back_in
     let dir = servers.dir(survivor).to_owned();
     let me = member(survivor);
     until("the folder is free", async || {
-        !matches!(recover(&dir, &me), Err(OpenError::Locked { .. }))
+        !matches!(recover(&of(&dir, me.clone())), Err(OpenError::Locked { .. }))
     })
     .await;
     assert!(
-        recover(&dir, &Member::new(9, "", "")).is_err(),
+        recover(&of(&dir, Member::new(9, "", ""))).is_err(),
         "it is another's folder"
     );
     // A second time changes nothing: it may have been interrupted.
-    recover(&dir, &me).unwrap();
+    recover(&of(&dir, me.clone())).unwrap();
 
     servers.run(survivor).await;
     let store = servers.store(survivor);
@@ -120,7 +126,7 @@ async fn one_survivor_becomes_a_cluster_and_the_lost_servers_are_not_let_back_in
 #[tokio::test(flavor = "multi_thread")]
 async fn a_single_server_has_nothing_to_recover_from_an_empty_folder() {
     let folder = fast_folder();
-    assert!(recover(folder.path(), &member(1)).is_err());
+    assert!(recover(&of(folder.path(), member(1))).is_err());
     assert_eq!(
         std::fs::read_dir(folder.path()).unwrap().count(),
         0,
@@ -153,7 +159,7 @@ async fn backups_are_taken_by_themselves_and_the_oldest_go() {
     let revisions = || {
         let mut revisions: Vec<u64> = backups()
             .iter()
-            .filter_map(|path| Some(inspect(path).ok()?.revision))
+            .filter_map(|path| Some(inspect(path, None).ok()?.revision))
             .collect();
         revisions.sort_unstable();
         revisions
