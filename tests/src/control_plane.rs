@@ -387,6 +387,14 @@ impl Daemon {
         self.process = Some(command.spawn().expect("skep is built"));
     }
 
+    /// The process' id.
+    ///
+    /// # Panics
+    /// Where it does not run.
+    pub fn pid(&self) -> u32 {
+        self.process.as_ref().expect("it runs").id()
+    }
+
     /// The folder of its data.
     pub fn data_dir(&self) -> PathBuf {
         self.dir.join("data")

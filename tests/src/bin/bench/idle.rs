@@ -7,7 +7,10 @@ use std::{
 
 use skep_tests::{Cluster, Engine, eventually};
 
-use crate::report::{Report, Row};
+use crate::{
+    process::{cpu_seconds, resident_mib},
+    report::{Report, Row},
+};
 
 const SETTLE: Duration = Duration::from_secs(5);
 const WATCHED: Duration = Duration::from_secs(30);
@@ -57,35 +60,6 @@ fn wait(duration: Duration) {
     eventually("the time is over", duration * 2, || {
         (Instant::now() >= until).then_some(())
     });
-}
-
-fn cpu_seconds(pid: u32) -> f64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("it runs");
-    let fields: Vec<&str> = stat
-        .rsplit(')')
-        .next()
-        .unwrap_or_default()
-        .split_whitespace()
-        .collect();
-    let ticks: f64 = [11, 12]
-        .iter()
-        .map(|index| fields[*index].parse::<f64>().expect("a number of ticks"))
-        .sum();
-    ticks / 100.0
-}
-
-fn resident_mib(pid: u32) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("it runs");
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))
-        .expect("a resident size");
-    let kib: f64 = line
-        .trim()
-        .trim_end_matches(" kB")
-        .parse()
-        .expect("a number of KiB");
-    kib / 1024.0
 }
 
 fn binary_mib() -> f64 {

@@ -1,31 +1,34 @@
 //! `./dev bench`: skep beside its peers, in one run.
 //!
-//! `bench NAME... [--json] [--rounds N]`; names: `deploy`, `idle`, `state`.
+//! `bench NAME... [--json] [--rounds N]`; names: `deploy`, `failover`, `idle`, `state`, `store`.
 
 use std::process::ExitCode;
 
 mod deploy;
+mod failover;
 mod idle;
+mod process;
 mod report;
 mod state;
+mod store;
 
 use report::Report;
 
-const USAGE: &str = "usage: bench NAME... [--json] [--rounds N]\n  NAME: deploy, idle, state";
+const USAGE: &str = "usage: bench NAME... [--json] [--rounds N]\n  NAME: deploy, failover, idle, state, store";
 
 fn main() -> ExitCode {
     let mut report = Report::default();
-    let mut rounds = 1;
+    let mut rounds: Option<usize> = None;
     let mut names = Vec::new();
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match arg.as_str() {
             "--json" => report.json = true,
             "--rounds" => match args.next().and_then(|count| count.parse().ok()) {
-                Some(count) => rounds = count,
+                Some(count) => rounds = Some(count),
                 None => return usage("--rounds takes a number"),
             },
-            "deploy" | "idle" | "state" => names.push(arg),
+            "deploy" | "failover" | "idle" | "state" | "store" => names.push(arg),
             other => return usage(&format!("no benchmark is called {other}")),
         }
     }
@@ -34,8 +37,10 @@ fn main() -> ExitCode {
     }
     for name in names {
         match name.as_str() {
-            "deploy" => deploy::run(&mut report, rounds),
+            "deploy" => deploy::run(&mut report, rounds.unwrap_or(1)),
+            "failover" => failover::run(&mut report, rounds),
             "idle" => idle::run(&mut report),
+            "store" => store::run(&mut report, rounds),
             _ => state::run(&mut report),
         }
     }

@@ -7,7 +7,14 @@ use serde_json::json;
 pub(crate) struct Report {
     /// Print JSON lines.
     pub(crate) json: bool,
-    rows: Vec<Row>,
+    rows: Vec<(Row, Aim)>,
+}
+
+/// Which way a ratio should be off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aim {
+    AtMost,
+    AtLeast,
 }
 
 /// One figure and the one beside it.
@@ -22,7 +29,7 @@ pub(crate) struct Row {
     pub(crate) peer: f64,
     /// Of both.
     pub(crate) unit: &'static str,
-    /// `ours / peer` should be at most this.
+    /// `ours / peer` should be at most this; at least, with [`Report::add_at_least`].
     pub(crate) aim: f64,
 }
 
@@ -31,24 +38,37 @@ impl Row {
         self.ours / self.peer
     }
 
-    fn met(&self) -> bool {
-        self.ratio() <= self.aim
+    fn met(&self, aim: Aim) -> bool {
+        match aim {
+            Aim::AtMost => self.ratio() <= self.aim,
+            Aim::AtLeast => self.ratio() >= self.aim,
+        }
     }
 }
 
 impl Report {
-    /// Adds a row; in JSON it is printed at once.
+    /// Adds a row of which less is better; in JSON it is printed at once.
     pub(crate) fn add(&mut self, row: Row) {
+        self.add_with(row, Aim::AtMost);
+    }
+
+    /// Adds a row of which more is better.
+    pub(crate) fn add_at_least(&mut self, row: Row) {
+        self.add_with(row, Aim::AtLeast);
+    }
+
+    fn add_with(&mut self, row: Row, aim: Aim) {
         if self.json {
             println!(
                 "{}",
                 json!({
                     "bench": row.bench, "row": row.row, "ours": row.ours, "peer": row.peer, "unit": row.unit,
-                    "ratio": row.ratio(), "aim": row.aim, "met": row.met(),
+                    "ratio": row.ratio(), "aim": row.aim,
+                    "more_is_better": aim == Aim::AtLeast, "met": row.met(aim),
                 })
             );
         }
-        self.rows.push(row);
+        self.rows.push((row, aim));
     }
 
     /// Prints the table.
@@ -59,16 +79,17 @@ impl Report {
         let width = self
             .rows
             .iter()
-            .map(|row| row.row.len())
+            .map(|(row, _)| row.row.len())
             .max()
             .unwrap_or(0)
             .max(3);
         println!(
-            "{:8} {:width$} {:>10} {:>10} {:5} {:>7} {:>7}  met",
+            "{:8} {:width$} {:>10} {:>10} {:5} {:>7} {:>9}  met",
             "bench", "row", "ours", "peer", "unit", "ratio", "aim"
         );
-        for row in &self.rows {
-            let (ratio, met) = (row.ratio(), if row.met() { "yes" } else { "no" });
+        for (row, wanted) in &self.rows {
+            let (ratio, met) = (row.ratio(), if row.met(*wanted) { "yes" } else { "no" });
+            let sign = if *wanted == Aim::AtMost { "<=" } else { ">=" };
             let Row {
                 bench,
                 row: name,
@@ -78,7 +99,7 @@ impl Report {
                 aim,
             } = row;
             println!(
-                "{bench:8} {name:width$} {ours:>10.2} {peer:>10.2} {unit:5} {ratio:>7.2} {aim:>7.2}  {met}"
+                "{bench:8} {name:width$} {ours:>10.2} {peer:>10.2} {unit:5} {ratio:>7.2} {sign}{aim:>7.2}  {met}"
             );
         }
     }
