@@ -207,7 +207,7 @@ fn name(key: u32) -> String {
 
 /// A value that begins with its version.
 fn value(version: u32) -> String {
-    format!("{version:0>width$}", width = VALUE_BYTES)
+    format!("{version:0>VALUE_BYTES$}")
 }
 
 /// A ConfigMap as its Struct is encoded, with the places of its name and its value.

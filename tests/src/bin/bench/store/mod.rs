@@ -85,7 +85,7 @@ fn writes(
         let row = format!("writes a second, {clients} {plural} at {where_to}, against etcd");
         report.add_at_least(pair(row, rates, "/s", aim));
         let cpu = cpu.map(|mut cpu| median(&mut cpu));
-        let row = format!("the same: servers' processor time for each write");
+        let row = "the same: servers' processor time for each write".to_owned();
         report.add(pair(row, cpu, "us", 1.0));
     }
 }

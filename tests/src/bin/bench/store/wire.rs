@@ -130,7 +130,7 @@ where
     A: prost::Message + Default + Send + Sync + 'static,
 {
     let mut grpc = Grpc::new(line.clone());
-    grpc.ready().await.map_err(not_ready)?;
+    grpc.ready().await.map_err(|error| not_ready(&error))?;
     let codec: ProstCodec<Q, A> = ProstCodec::default();
     let answer = grpc
         .unary(Request::new(request), PathAndQuery::from_static(path), codec)
@@ -149,7 +149,7 @@ where
     A: prost::Message + Default + Send + Sync + 'static,
 {
     let mut grpc = Grpc::new(line.clone());
-    grpc.ready().await.map_err(not_ready)?;
+    grpc.ready().await.map_err(|error| not_ready(&error))?;
     let codec: ProstCodec<Q, A> = ProstCodec::default();
     let answer = grpc
         .streaming(Request::new(requests), PathAndQuery::from_static(path), codec)
@@ -157,6 +157,6 @@ where
     Ok(answer.into_inner())
 }
 
-fn not_ready(error: Error) -> Status {
+fn not_ready(error: &Error) -> Status {
     Status::unavailable(error.to_string())
 }
