@@ -105,6 +105,11 @@ impl ControlPlane {
         cluster
     }
 
+    /// Where the addresses of pods come from, for servers that are started from now on.
+    pub fn set_pod_cidr(&mut self, block: &str) {
+        block.clone_into(&mut self.pod_cidr);
+    }
+
     /// This many servers on this machine, all of them voters.
     pub fn on_loopback(servers: usize) -> Self {
         let mut cluster = Self::new();
@@ -423,6 +428,12 @@ impl Daemon {
             process.try_wait().expect("it is ours")
         })
         .code()
+    }
+
+    /// Whether the process runs: false where it has ended by itself.
+    pub fn is_running(&mut self) -> bool {
+        let process = self.process.as_mut();
+        process.is_some_and(|process| process.try_wait().expect("it is ours").is_none())
     }
 
     /// Freezes the process: it says nothing any more.
