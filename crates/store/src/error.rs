@@ -33,7 +33,8 @@ pub enum OpenError {
     },
     /// A snapshot is damaged.
     #[error(
-        "snapshot {} is damaged ({why}): restore it from a backup, or move it away to start from the snapshot before it",
+        "snapshot {} is damaged ({why}): restore it from a backup, or move it away to start from the snapshot before it; \
+         where other servers are up, this one can be emptied and join again",
         path.display()
     )]
     Snapshot {
@@ -43,7 +44,7 @@ pub enum OpenError {
         why: String,
     },
     /// The log is damaged in its middle; a torn end would have been repaired.
-    #[error("the log in {} is damaged ({why}): restore the folder from a backup", path.display())]
+    #[error("the log in {} is damaged ({why}): restore the folder from a backup; where other servers are up, this one can be emptied and join again", path.display())]
     Log {
         /// The log's folder.
         path: PathBuf,
@@ -52,7 +53,7 @@ pub enum OpenError {
     },
     /// Entries are missing between the newest snapshot and the beginning of the log.
     #[error(
-        "the log in {} begins after entry {log_after}, and the newest snapshot ends with {}: a snapshot is missing, restore it from a backup",
+        "the log in {} begins after entry {log_after}, and the newest snapshot ends with {}: a snapshot is missing, restore it from a backup; where other servers are up, this one can be emptied and join again",
         dir.display(),
         snapshot_end.map_or("none".to_owned(), |index| format!("entry {index}"))
     )]
