@@ -1,6 +1,7 @@
 //! `./dev bench`: skep beside its peers, in one run.
 //!
-//! `bench NAME... [--json] [--rounds N]`; names: `deploy`, `failover`, `idle`, `state`, `store`.
+//! `bench NAME... [--json] [--rounds N] [--agents N] [--objects N]`; names: `deploy`, `failover`, `idle`, `scale`, `standing`,
+//! `state`, `store`.
 
 use std::process::ExitCode;
 
@@ -9,16 +10,22 @@ mod failover;
 mod idle;
 mod process;
 mod report;
+mod scale;
+mod standing;
 mod state;
 mod store;
 
 use report::Report;
 
-const USAGE: &str = "usage: bench NAME... [--json] [--rounds N]\n  NAME: deploy, failover, idle, state, store";
+const USAGE: &str = "usage: bench NAME... [--json] [--rounds N] [--agents N] [--objects N]
+  NAME: deploy, failover, idle, scale, standing, state, store
+  --agents: of standing, 1000 where not stated
+  --objects: of scale, 100000 where not stated";
 
 fn main() -> ExitCode {
     let mut report = Report::default();
     let mut rounds: Option<usize> = None;
+    let (mut agents, mut objects) = (None, None);
     let mut names = Vec::new();
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
@@ -28,7 +35,15 @@ fn main() -> ExitCode {
                 Some(count) => rounds = Some(count),
                 None => return usage("--rounds takes a number"),
             },
-            "deploy" | "failover" | "idle" | "state" | "store" => names.push(arg),
+            "--agents" => match args.next().and_then(|count| count.parse().ok()) {
+                Some(count) => agents = Some(count),
+                None => return usage("--agents takes a number"),
+            },
+            "--objects" => match args.next().and_then(|count| count.parse().ok()) {
+                Some(count) => objects = Some(count),
+                None => return usage("--objects takes a number"),
+            },
+            "deploy" | "failover" | "idle" | "scale" | "standing" | "state" | "store" => names.push(arg),
             other => return usage(&format!("no benchmark is called {other}")),
         }
     }
@@ -40,6 +55,8 @@ fn main() -> ExitCode {
             "deploy" => deploy::run(&mut report, rounds.unwrap_or(1)),
             "failover" => failover::run(&mut report, rounds),
             "idle" => idle::run(&mut report),
+            "scale" => scale::run(&mut report, objects),
+            "standing" => standing::run(&mut report, agents),
             "store" => store::run(&mut report, rounds),
             _ => state::run(&mut report),
         }
