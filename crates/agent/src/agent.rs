@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     AgentConfig, AgentError,
+    blocking::{blocking, caught},
     checkpoint::{self, CheckpointError, Disk, Saved},
     clock,
     engine::{self, EngineState},
@@ -132,7 +133,7 @@ async fn open_checkpoint(data_dir: PathBuf) -> (Option<Disk>, Saved) {
     let begin = Instant::now();
     let opened = loop {
         let data_dir = data_dir.clone();
-        match tokio::task::spawn_blocking(move || Disk::open(&data_dir)).await {
+        match caught(move || Disk::open(&data_dir)).await {
             // That of an agent that has just ended in this process.
             Ok(Err(CheckpointError::Busy)) if begin.elapsed() < END_WITHIN => {
                 tokio::time::sleep(BUSY_WAIT).await;
@@ -147,7 +148,7 @@ async fn open_checkpoint(data_dir: PathBuf) -> (Option<Disk>, Saved) {
             tracing::warn!(error, "there is no checkpoint to start from");
             (None, Saved::default())
         }
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
+        Err(panic) => std::panic::resume_unwind(panic),
     }
 }
 
@@ -202,7 +203,7 @@ async fn first_look(runtime: &dyn Runtime) -> EngineState {
 }
 
 async fn machine(config: &AgentConfig, facts: &MachineFacts) -> Machine {
-    let resolv_conf = tokio::fs::read_to_string("/etc/resolv.conf")
+    let resolv_conf = blocking(|| std::fs::read_to_string("/etc/resolv.conf"))
         .await
         .unwrap_or_default();
     Machine {

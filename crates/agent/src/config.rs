@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, time::Duration};
 
 use skep_api::{Quantity, ResourceList, Taint};
+use skep_trust::Wire;
 
 /// How an agent is set up. Start from [`AgentConfig::default`] and change what differs.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,6 +36,8 @@ pub struct AgentConfig {
     pub resync: Duration,
     /// How long a server may take, after the agent's start, to say what is to run; then the checkpoint is taken for it.
     pub offline_after: Duration,
+    /// The way to servers over TLS; TCP, but in simulations.
+    pub wire: Wire,
 }
 
 impl Default for AgentConfig {
@@ -54,6 +57,7 @@ impl Default for AgentConfig {
             log_bytes_max: 20 << 20,
             resync: Duration::from_secs(60),
             offline_after: Duration::from_secs(3),
+            wire: Wire::default(),
         }
     }
 }

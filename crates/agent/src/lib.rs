@@ -5,6 +5,7 @@
 //! touches nothing.
 
 mod agent;
+mod blocking;
 mod check;
 mod checkpoint;
 mod clock;
@@ -66,4 +67,16 @@ pub async fn run(config: AgentConfig, shutdown: CancellationToken) -> Result<(),
         .filter(|host| !host.is_empty())
         .map_or_else(Docker::default, |host| Docker::new(&host));
     agent::run(config, Arc::new(runtime), shutdown).await
+}
+
+/// As [`run`], with this engine.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_with(
+    config: AgentConfig,
+    runtime: Arc<dyn runtime::Runtime>,
+    shutdown: CancellationToken,
+) -> Result<(), AgentError> {
+    agent::run(config, runtime, shutdown).await
 }

@@ -2,6 +2,8 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use skep_trust::Wire;
+
 /// What a server must be told before it starts.
 #[derive(Clone, Debug)]
 pub struct ServerConfig {
@@ -19,6 +21,8 @@ pub struct ServerConfig {
     pub eviction: Duration,
     /// What makes it one of several servers; `None` for a server that is alone, on one machine.
     pub cluster: Option<ClusterConfig>,
+    /// The way to and from other machines; TCP, but in simulations.
+    pub wire: Wire,
 }
 
 /// What makes a server one of several. Each of them must be told the same about pods.
@@ -70,6 +74,7 @@ impl ServerConfig {
             pod_cidr: "10.244.0.0/16".to_owned(),
             eviction: Duration::from_secs(30),
             cluster: None,
+            wire: Wire::default(),
         }
     }
 }

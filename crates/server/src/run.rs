@@ -70,7 +70,7 @@ pub async fn run(
     let home = open_home(&config, &listeners).await?.map(Arc::new);
     let peers = home
         .as_ref()
-        .map(|home| Arc::new(Channels::new(home.tls.clone())));
+        .map(|home| Arc::new(Channels::new(home.tls.clone(), config.wire.clone())));
     let store = Store::open(store_config(&config, home.as_deref(), peers.as_ref())).await?;
     let shutdown = shutdown.child_token();
     let (reports, queue) = Reports::new();
@@ -156,7 +156,7 @@ fn make_folders(config: &ServerConfig) -> Result<(), ServerError> {
 
 async fn open_home(config: &ServerConfig, listeners: &Listeners) -> Result<Option<Home>, ServerError> {
     match (&config.cluster, listeners.address()) {
-        (Some(cluster), Some(bound)) => Home::open(cluster, bound).await.map(Some),
+        (Some(cluster), Some(bound)) => Home::open(cluster, bound, &config.wire).await.map(Some),
         _ => Ok(None),
     }
 }
@@ -239,7 +239,7 @@ impl Server<'_> {
             let served = doors::serve_loopback(listener, token, services.clone(), shutdown.clone());
             parts.spawn(async { ("the TCP door", served.await) });
         }
-        let served = doors::serve_socket(listeners.socket, services, shutdown.clone());
+        let served = doors::serve_local(listeners.local, services, shutdown.clone());
         parts.spawn(async { ("the Unix socket", served.await) });
         if let (Some(listener), Some(home)) = (listeners.tls, self.home) {
             let services = routes::for_all(core).await;

@@ -8,7 +8,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{Layer, hermetic, store, trace};
+use crate::{Layer, cluster, hermetic, store, trace};
 
 /// Set by a panic in any task: nobody may have waited for it.
 static PANICKED: AtomicBool = AtomicBool::new(false);
@@ -29,6 +29,7 @@ pub(crate) fn run(layer: Layer, seed: u64, file: Option<&Path>) -> ! {
         hermetic::check();
         match layer {
             Layer::Store => store::run(folder.path()).await,
+            Layer::Cluster => cluster::run(folder.path()).await,
         }
     };
     let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(simulation)));

@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a simulation that fails says where")]
 
 mod child;
+mod cluster;
+mod files;
 mod hermetic;
 mod luck;
 mod net;
@@ -46,14 +48,17 @@ struct Args {
 enum Layer {
     /// Three to five stores, clients and watchers
     Store,
+    /// Three servers and a few nodes, with pods
+    Cluster,
 }
 
 impl Layer {
-    const ALL: [Self; 1] = [Self::Store];
+    const ALL: [Self; 2] = [Self::Store, Self::Cluster];
 
     fn name(self) -> &'static str {
         match self {
             Self::Store => "store",
+            Self::Cluster => "cluster",
         }
     }
 }

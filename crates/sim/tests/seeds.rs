@@ -9,12 +9,19 @@ use std::{
 };
 
 fn sim(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sim")).args(args).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_sim"))
+        .args(args)
+        .output()
+        .unwrap()
 }
 
 fn trace(layer: &str, seed: &str, to: &Path) -> String {
     let output = sim(&["--layer", layer, "--seed", seed, "--trace", to.to_str().unwrap()]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stdout)
+    );
     fs::read_to_string(to).unwrap()
 }
 
@@ -23,7 +30,10 @@ fn every_run_of_a_seed_is_the_same(layer: &str) {
     let [first, second, other] = [("5", "a"), ("5", "b"), ("6", "c")]
         .map(|(seed, file)| trace(layer, seed, &folder.path().join(file)));
     assert!(first.lines().count() > 1000, "too little happened");
-    let differs = first.lines().zip(second.lines()).find(|(one, other)| one != other);
+    let differs = first
+        .lines()
+        .zip(second.lines())
+        .find(|(one, other)| one != other);
     assert_eq!(differs, None, "the same seed, and yet something else happened");
     assert_eq!(first.len(), second.len());
     assert_ne!(first, other, "two seeds, and yet the same happened");

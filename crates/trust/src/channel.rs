@@ -12,9 +12,10 @@ use std::{
 use http::Uri;
 use hyper_util::rt::TokioIo;
 use rustls::{ClientConfig, pki_types::ServerName};
-use tokio::net::TcpStream;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::Endpoint;
+
+use crate::{Stream, Wire};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
@@ -42,23 +43,35 @@ pub fn endpoint(address: &str) -> Result<Endpoint, tonic::transport::Error> {
 #[derive(Clone)]
 pub struct Connector {
     tls: TlsConnector,
+    wire: Wire,
 }
 
 impl Connector {
     /// Connects with this configuration: [`Tls::client_config`](crate::Tls::client_config) or
     /// [`pinned_client_config`](crate::pinned_client_config).
     pub fn new(config: Arc<ClientConfig>) -> Self {
-        Self { tls: config.into() }
+        Self {
+            tls: config.into(),
+            wire: Wire::default(),
+        }
+    }
+
+    /// The same over this wire.
+    #[must_use]
+    pub fn over(self, wire: &Wire) -> Self {
+        Self {
+            wire: wire.clone(),
+            ..self
+        }
     }
 
     /// A TLS connection to `host:port`.
     ///
     /// # Errors
     /// Where nobody listens there, or the handshake fails.
-    pub async fn connect(&self, address: &str) -> io::Result<TlsStream<TcpStream>> {
-        let tcp = TcpStream::connect(address).await?;
-        tcp.set_nodelay(true)?;
-        self.tls.connect(server_name(address), tcp).await
+    pub async fn connect(&self, address: &str) -> io::Result<TlsStream<Stream>> {
+        let stream = self.wire.connect(address).await?;
+        self.tls.connect(server_name(address), stream).await
     }
 }
 
@@ -71,7 +84,7 @@ fn server_name(address: &str) -> ServerName<'static> {
 }
 
 impl tower::Service<Uri> for Connector {
-    type Response = TokioIo<TlsStream<TcpStream>>;
+    type Response = TokioIo<TlsStream<Stream>>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
 

@@ -9,7 +9,7 @@ use skep_api::{
 };
 use tonic::{Code, Response, Status, transport::Channel};
 
-use crate::{Bundle, Connector, Credentials, KeyPairFile, Tls, Token, TrustError, channel, pin, proof};
+use crate::{Bundle, Connector, Credentials, KeyPairFile, Tls, Token, TrustError, Wire, channel, pin, proof};
 
 /// How long a server may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -61,6 +61,7 @@ pub enum EnrollError {
 /// # Errors
 /// See [`EnrollError`].
 pub async fn join(
+    wire: &Wire,
     servers: &[String],
     token: &Token,
     key: &KeyPairFile,
@@ -74,7 +75,7 @@ pub async fn join(
         address: address.to_owned(),
     };
     let config = pin::pinned_client_config(token.ca());
-    let answer: JoinResponse = ask(servers, &config, |mut client| {
+    let answer: JoinResponse = ask(wire, servers, &config, |mut client| {
         let request = request.clone();
         Box::pin(async move { client.join(request).await })
     })
@@ -96,7 +97,13 @@ pub async fn join(
 ///
 /// # Errors
 /// See [`EnrollError`].
-pub async fn renew(servers: &[String], tls: &Tls, address: &str, now: Time) -> Result<Renewed, EnrollError> {
+pub async fn renew(
+    wire: &Wire,
+    servers: &[String],
+    tls: &Tls,
+    address: &str,
+    now: Time,
+) -> Result<Renewed, EnrollError> {
     let key = KeyPairFile::generate();
     let csr_pem = key.csr();
     let config = tls.client_config();
@@ -114,7 +121,7 @@ pub async fn renew(servers: &[String], tls: &Tls, address: &str, now: Time) -> R
         csr_pem,
         address: address.to_owned(),
     };
-    let answer: RenewResponse = ask(servers, &config, |mut client| {
+    let answer: RenewResponse = ask(wire, servers, &config, |mut client| {
         let (rejoin, request) = (rejoin.clone(), request.clone());
         Box::pin(async move {
             match rejoin {
@@ -136,6 +143,7 @@ type Answer<T> = Pin<Box<dyn Future<Output = Result<Response<T>, Status>> + Send
 
 /// Asks the servers in turn; one that cannot answer now is passed over.
 async fn ask<T>(
+    wire: &Wire,
     servers: &[String],
     config: &Arc<ClientConfig>,
     call: impl Fn(JoinClient<Channel>) -> Answer<T>,
@@ -143,7 +151,7 @@ async fn ask<T>(
     let mut tried = Vec::new();
     for server in servers {
         let asked = tokio::time::timeout(ANSWER_WITHIN, async {
-            let channel = connect(server, config).await?;
+            let channel = connect(wire, server, config).await?;
             call(JoinClient::new(channel)).await
         });
         match asked.await {
@@ -161,8 +169,8 @@ async fn ask<T>(
     Err(EnrollError::Unreachable(tried.join("; ")))
 }
 
-async fn connect(server: &str, config: &Arc<ClientConfig>) -> Result<Channel, Status> {
-    let connector = Connector::new(config.clone());
+async fn connect(wire: &Wire, server: &str, config: &Arc<ClientConfig>) -> Result<Channel, Status> {
+    let connector = Connector::new(config.clone()).over(wire);
     let endpoint =
         channel::endpoint(server).map_err(|_| Status::unavailable("this is no address: write HOST:PORT"))?;
     endpoint

@@ -20,6 +20,7 @@ mod renew;
 mod seal;
 mod tls;
 mod token;
+mod wire;
 
 pub use bundle::Bundle;
 pub use ca::{Ca, Validity};
@@ -36,3 +37,4 @@ pub use renew::renew_at;
 pub use seal::{KeyFile, LockedKey, SealError, Sealer};
 pub use tls::{Tls, install_crypto};
 pub use token::{JoinRole, Token};
+pub use wire::{Connecting, Io, Listener, Network, Stream, Wire};

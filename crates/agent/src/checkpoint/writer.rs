@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use tokio_util::sync::CancellationToken;
 
 use super::{Checkpoint, Disk, error::CheckpointError};
+use crate::blocking::caught;
 
 /// Changes that come this close together are written at once.
 const COALESCE: Duration = Duration::from_millis(100);
@@ -62,14 +63,14 @@ async fn write_once(
     let mut disk = match disk {
         Some(disk) => disk,
         None => {
-            let (disk, saved) = blocking(move || Disk::open(&data_dir)).await?;
+            let (disk, saved) = on_disk(move || Disk::open(&data_dir)).await?;
             checkpoint.found(&saved.names);
             disk
         }
     };
     let changes = Arc::new(checkpoint.take());
     let theirs = Arc::clone(&changes);
-    let written = blocking(move || disk.write(&theirs).map(|()| disk)).await;
+    let written = on_disk(move || disk.write(&theirs).map(|()| disk)).await;
     if written.is_err() {
         checkpoint.give_back(&changes);
     }
@@ -77,10 +78,8 @@ async fn write_once(
 }
 
 /// Runs what blocks; sled panics over some failures of the disk.
-async fn blocking<T: Send + 'static>(
+async fn on_disk<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, CheckpointError> + Send + 'static,
 ) -> Result<T, CheckpointError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or(Err(CheckpointError::GaveUp))
+    caught(work).await.unwrap_or(Err(CheckpointError::GaveUp))
 }

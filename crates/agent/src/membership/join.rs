@@ -56,7 +56,7 @@ impl Membership {
     async fn join_once(&self, token: &Token) -> Result<(), AgentError> {
         let servers = self.servers.all();
         let key = KeyPairFile::generate();
-        let joined = skep_trust::join(&servers, token, &key, &self.node_name, "").await?;
+        let joined = skep_trust::join(&self.wire, &servers, token, &key, &self.node_name, "").await?;
         self.check(&joined.credentials)?;
         self.take(joined.credentials)?;
         self.servers.learn(&joined.servers);

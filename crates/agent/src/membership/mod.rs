@@ -7,7 +7,7 @@ mod servers;
 
 use std::sync::Arc;
 
-use skep_trust::{Credentials, Identity, Tls, Token, TrustError};
+use skep_trust::{Connector, Credentials, Identity, Tls, Token, TrustError, Wire};
 use tokio::sync::Notify;
 
 use crate::{AgentConfig, AgentError, ServerAddress, TlsFiles};
@@ -20,6 +20,7 @@ pub(crate) struct Membership {
     files: TlsFiles,
     join_token: Option<Token>,
     tls: Tls,
+    wire: Wire,
     servers: Servers,
     /// A certificate of another CA is wanted.
     renew: Notify,
@@ -44,6 +45,7 @@ impl Membership {
             files: files.clone(),
             join_token: join_token.as_deref().map(str::parse).transpose()?,
             tls: Tls::default(),
+            wire: config.wire.clone(),
             servers: Servers::new(addresses, files.servers()),
             renew: Notify::new(),
         };
@@ -54,9 +56,9 @@ impl Membership {
         Ok(Some(Arc::new(membership)))
     }
 
-    /// What is shown to servers, and which are trusted.
-    pub(crate) fn tls(&self) -> &Tls {
-        &self.tls
+    /// Connects with servers, by the credentials of the moment.
+    pub(crate) fn connector(&self) -> Connector {
+        Connector::new(self.tls.client_config()).over(&self.wire)
     }
 
     /// The servers to dial.

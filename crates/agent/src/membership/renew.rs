@@ -74,7 +74,7 @@ impl Membership {
 
     async fn renew(&self) -> Result<(), AgentError> {
         let servers = self.servers.all();
-        match skep_trust::renew(&servers, &self.tls, "", clock::now()).await {
+        match skep_trust::renew(&self.wire, &servers, &self.tls, "", clock::now()).await {
             Ok(renewed) => {
                 self.check(&renewed.credentials)?;
                 self.take(renewed.credentials)?;

@@ -73,10 +73,7 @@ impl Dialer {
         membership: Option<&Arc<Membership>>,
     ) -> Result<Self, AgentError> {
         let (way, token) = match (address, membership) {
-            (_, Some(membership)) => {
-                let connector = Connector::new(membership.tls().client_config());
-                (Way::Tls(connector, Arc::clone(membership)), "")
-            }
+            (_, Some(membership)) => (Way::Tls(membership.connector(), Arc::clone(membership)), ""),
             (ServerAddress::Unix(path), _) => (Way::Unix(endpoint("http://localhost")?, path.clone()), ""),
             (ServerAddress::Uri { uri, token }, _) => (Way::Uri(endpoint(uri)?), token.as_str()),
             (ServerAddress::Tls { .. }, None) => {

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use futures::StreamExt;
 use skep_api::{Container as PodContainer, TerminationMessagePolicy};
 
-use super::{execute::blocking, outcome::Seen};
+use super::outcome::Seen;
 use crate::{
+    blocking::blocking,
     pod::{Desired, HOLDER, Run},
     runtime::{Container, LogOptions, Output, RunState, RuntimeError},
     shared::Shared,

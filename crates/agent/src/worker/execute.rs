@@ -10,6 +10,7 @@ use super::{
     start, stop,
 };
 use crate::{
+    blocking::blocking,
     check::{self, Target},
     pod::{Action, Desired, HOLDER, Hook, Note, VolumeState},
     runtime::ImageInfo,
@@ -157,13 +158,5 @@ impl Job {
             Ok(()) => Ok(vec![Seen::Gone(id)]),
             Err(error) => Err((Vec::new(), Problem::engine("FailedRemove", &error))),
         }
-    }
-}
-
-/// Runs what blocks on the disk.
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(value) => value,
-        Err(error) => std::panic::resume_unwind(error.into_panic()),
     }
 }

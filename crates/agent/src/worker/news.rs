@@ -6,12 +6,12 @@ use skep_api::Time;
 
 use super::{
     examine,
-    execute::blocking,
     inbox::News,
     outcome::{Outcome, Problem, Seen},
     task::Worker,
 };
 use crate::{
+    blocking::blocking,
     clock,
     pod::{Failure, Work},
     runtime::{Container, ContainerId, RunState},

@@ -9,10 +9,11 @@ use skep_api::Time;
 
 use super::{
     examine::examine,
-    execute::{Done, Job, blocking},
+    execute::{Done, Job},
     outcome::{Problem, Seen},
 };
 use crate::{
+    blocking::blocking,
     clock,
     pod::{CRASHES_LABEL, HOLDER, Run},
     runtime::{ContainerSpec, Mount, RunState, RuntimeError},
@@ -272,7 +273,8 @@ async fn seccomp_profile(job: &Job, container: &skep_api::Container) -> Result<O
         return Ok(None);
     };
     let path = job.shared.seccomp_dir().join(name);
-    let text = tokio::fs::read_to_string(&path).await;
+    let read = path.clone();
+    let text = blocking(move || std::fs::read_to_string(read)).await;
     text.map(Some)
         .map_err(|error| format!("cannot read seccomp profile {}: {error}", path.display()))
 }

@@ -2,16 +2,24 @@
 
 use std::{io, net::SocketAddr};
 
-use tokio::net::TcpListener;
+use skep_trust::{Io, Listener};
+use tokio::{net::TcpListener, sync::mpsc};
 
 use super::{Socket, SocketError};
 use crate::{ServerConfig, ServerError};
 
 /// What is listened on.
 pub(crate) struct Listeners {
-    pub socket: Socket,
+    pub local: Local,
     pub loopback: Option<TcpListener>,
-    pub tls: Option<TcpListener>,
+    pub tls: Option<Listener>,
+}
+
+/// What those on the same machine come by.
+pub(crate) enum Local {
+    Socket(Socket),
+    /// In a simulation.
+    Other(mpsc::Receiver<Box<dyn Io>>),
 }
 
 impl Listeners {
@@ -20,18 +28,10 @@ impl Listeners {
     /// # Errors
     /// Where one is taken or cannot be used.
     pub(crate) async fn open(config: &ServerConfig) -> Result<Self, ServerError> {
-        let path = &config.socket;
-        let socket = Socket::bind(path).await.map_err(|error| match error {
-            SocketError::Taken => ServerError::AlreadyRunning(path.clone()),
-            other => ServerError::Socket {
-                path: path.clone(),
-                why: other.to_string(),
-            },
-        })?;
         Ok(Self {
-            socket,
+            local: Local::open(config).await?,
             loopback: bind(config.listen).await?,
-            tls: bind(config.cluster.as_ref().map(|cluster| cluster.listen)).await?,
+            tls: listen(config).await?,
         })
     }
 
@@ -39,7 +39,7 @@ impl Listeners {
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         self.tls
             .as_ref()
-            .and_then(local)
+            .and_then(|listener| listener.local_addr().ok())
             .or_else(|| self.loopback.as_ref().and_then(local))
     }
 
@@ -54,6 +54,34 @@ impl Listeners {
             .chain(advertised)
             .collect()
     }
+}
+
+impl Local {
+    async fn open(config: &ServerConfig) -> Result<Self, ServerError> {
+        let path = &config.socket;
+        let failed = |why: String| ServerError::Socket {
+            path: path.clone(),
+            why,
+        };
+        let other = config.wire.listen_local(path);
+        if let Some(streams) = other.map_err(|error| failed(error.to_string()))? {
+            return Ok(Self::Other(streams));
+        }
+        let socket = Socket::bind(path).await.map_err(|error| match error {
+            SocketError::Taken => ServerError::AlreadyRunning(path.clone()),
+            other => failed(other.to_string()),
+        });
+        socket.map(Self::Socket)
+    }
+}
+
+async fn listen(config: &ServerConfig) -> Result<Option<Listener>, ServerError> {
+    let Some(cluster) = &config.cluster else {
+        return Ok(None);
+    };
+    let address = cluster.listen;
+    let failed = |source: io::Error| ServerError::Listen { address, source };
+    config.wire.listen(address).await.map(Some).map_err(failed)
 }
 
 async fn bind(address: Option<SocketAddr>) -> Result<Option<TcpListener>, ServerError> {

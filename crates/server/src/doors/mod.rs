@@ -7,15 +7,19 @@ mod token;
 
 use std::{io, time::Duration};
 
+use skep_trust::Stream;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::{TcpListenerStream, UnixListenerStream};
+use tokio_stream::{
+    StreamExt as _,
+    wrappers::{ReceiverStream, TcpListenerStream, UnixListenerStream},
+};
 use tokio_util::sync::CancellationToken;
 use tonic::{
     service::{InterceptorLayer, Routes},
     transport::Server,
 };
 
-pub(crate) use listeners::Listeners;
+pub(crate) use listeners::{Listeners, Local};
 pub(crate) use socket::{Socket, SocketError};
 pub(crate) use tls::serve_tls;
 pub(crate) use token::Token;
@@ -27,11 +31,17 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 const STREAMS_MAX: u32 = 4096;
 
 /// Serves on the Unix socket until `shutdown`, then lets calls in progress end.
-pub(crate) async fn serve_socket(
-    socket: Socket,
-    routes: Routes,
-    shutdown: CancellationToken,
-) -> io::Result<()> {
+pub(crate) async fn serve_local(local: Local, routes: Routes, shutdown: CancellationToken) -> io::Result<()> {
+    let socket = match local {
+        Local::Socket(socket) => socket,
+        Local::Other(streams) => {
+            let incoming = ReceiverStream::new(streams).map(|stream| io::Result::Ok(Stream::Other(stream)));
+            let served = builder()
+                .add_routes(routes)
+                .serve_with_incoming_shutdown(incoming, shutdown.cancelled_owned());
+            return served.await.map_err(io::Error::other);
+        }
+    };
     let (listener, guard) = socket.into_parts();
     let incoming = UnixListenerStream::new(listener);
     let served = builder()

@@ -10,11 +10,8 @@ use hyper_util::{
     },
     service::TowerToHyperService,
 };
-use skep_trust::{Certificate, Tls};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::Semaphore,
-};
+use skep_trust::{Certificate, Listener, Stream, Tls};
+use tokio::sync::Semaphore;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
 use tonic::service::Routes;
@@ -37,7 +34,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Serves with TLS until `shutdown`, then lets calls in progress end. Every call is held to the rules of `authorize`.
 pub(crate) async fn serve_tls(
-    listener: TcpListener,
+    mut listener: Listener,
     tls: Tls,
     routes: Routes,
     shutdown: CancellationToken,
@@ -60,11 +57,11 @@ pub(crate) async fn serve_tls(
             () = shutdown.cancelled() => break,
         };
         match accepted {
-            Ok((tcp, peer)) => {
+            Ok((stream, peer)) => {
                 let (door, watcher, shutdown) = (door.clone(), connections.watcher(), shutdown.clone());
                 tokio::spawn(async move {
                     let stream = tokio::select! {
-                        stream = door.shake_hands(tcp) => stream,
+                        stream = door.shake_hands(stream) => stream,
                         () = shutdown.cancelled() => return,
                     };
                     drop(permit);
@@ -92,14 +89,13 @@ struct Door {
 }
 
 impl Door {
-    async fn shake_hands(&self, tcp: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-        tcp.set_nodelay(true)?;
-        tokio::time::timeout(HANDSHAKE_WITHIN, self.acceptor.accept(tcp))
+    async fn shake_hands(&self, stream: Stream) -> io::Result<TlsStream<Stream>> {
+        tokio::time::timeout(HANDSHAKE_WITHIN, self.acceptor.accept(stream))
             .await
             .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
     }
 
-    async fn serve(&self, stream: TlsStream<TcpStream>, watcher: Watcher) {
+    async fn serve(&self, stream: TlsStream<Stream>, watcher: Watcher) {
         let service = Authorize(caller(&stream)).layer(self.routes.clone());
         let connection = self
             .builder
@@ -111,7 +107,7 @@ impl Door {
 }
 
 /// Whom the certificate speaks for that TLS has accepted.
-fn caller(stream: &TlsStream<TcpStream>) -> Caller {
+fn caller(stream: &TlsStream<Stream>) -> Caller {
     let certificates = stream.get_ref().1.peer_certificates();
     let leaf = certificates.and_then(|certificates| certificates.first());
     let certificate = leaf.and_then(|leaf| Certificate::from_der(leaf.clone().into_owned()).ok());

@@ -2,7 +2,7 @@
 
 use std::{path::Path, time::Duration};
 
-use skep_trust::{Ca, Credentials, EnrollError, Identity, Joined, KeyPairFile, Token, Validity};
+use skep_trust::{Ca, Credentials, EnrollError, Identity, Joined, KeyPairFile, Token, Validity, Wire};
 use tokio::time::Instant;
 
 use super::{
@@ -57,6 +57,7 @@ pub(super) fn init(folder: &Path, name: &str, address: &str) -> Result<Record, S
 
 /// One more server: asks those that are there for a certificate.
 pub(super) async fn join(
+    wire: &Wire,
     folder: &Path,
     name: &str,
     address: &str,
@@ -64,7 +65,7 @@ pub(super) async fn join(
     token: &str,
 ) -> Result<Record, ServerError> {
     let token: Token = token.trim().parse().map_err(trust)?;
-    let joined = ask(servers, &token, name, address).await?;
+    let joined = ask(wire, servers, &token, name, address).await?;
     joined.credentials.save(&folder.join(TLS_FOLDER)).map_err(trust)?;
     // The server that was named is tried first again: it may be reached by another address than it says.
     let mut known = servers.to_vec();
@@ -99,11 +100,17 @@ pub(super) fn load_new_ca(folder: &Path) -> Result<Option<Ca>, ServerError> {
 }
 
 /// Asks until a server answers: those of a new cluster are often started together.
-async fn ask(servers: &[String], token: &Token, name: &str, address: &str) -> Result<Joined, ServerError> {
+async fn ask(
+    wire: &Wire,
+    servers: &[String],
+    token: &Token,
+    name: &str,
+    address: &str,
+) -> Result<Joined, ServerError> {
     let deadline = Instant::now() + ANSWER_WITHIN;
     let key = KeyPairFile::generate();
     loop {
-        match skep_trust::join(servers, token, &key, name, address).await {
+        match skep_trust::join(wire, servers, token, &key, name, address).await {
             Ok(joined) => return Ok(joined),
             Err(EnrollError::Unreachable(why)) if Instant::now() < deadline => {
                 tracing::info!(why, "no server answers yet");

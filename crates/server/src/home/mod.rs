@@ -9,7 +9,7 @@ use std::{
 };
 
 use skep_store::{Member, Start};
-use skep_trust::{Ca, Credentials, Tls};
+use skep_trust::{Ca, Credentials, Tls, Wire};
 
 use self::record::Record;
 use crate::{Begin, ClusterConfig, ServerError};
@@ -33,7 +33,11 @@ impl Home {
     ///
     /// # Errors
     /// Where it cannot begin, or says something else of itself than the configuration.
-    pub(crate) async fn open(config: &ClusterConfig, bound: SocketAddr) -> Result<Self, ServerError> {
+    pub(crate) async fn open(
+        config: &ClusterConfig,
+        bound: SocketAddr,
+        wire: &Wire,
+    ) -> Result<Self, ServerError> {
         let folder = config.home.clone();
         let address = advertised(&config.advertise, bound)?;
         let record = match (Record::load(&folder)?, &config.begin) {
@@ -41,7 +45,7 @@ impl Home {
             (None, Begin::Resume) => return Err(nobody_yet(&folder)),
             (None, Begin::Init) => begin::init(&folder, &config.name, &address)?,
             (None, Begin::Join { servers, token }) => {
-                begin::join(&folder, &config.name, &address, servers, token).await?
+                begin::join(wire, &folder, &config.name, &address, servers, token).await?
             }
         };
         let credentials = Credentials::load(&folder.join(TLS_FOLDER)).map_err(trust)?;

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Mutex, time::Duration};
 
 use hyper_util::rt::TokioIo;
-use skep_trust::{Connector, Tls};
+use skep_trust::{Connector, Tls, Wire};
 use tonic::transport::{Channel, Uri};
 
 /// How long a connection may take to stand, handshake included.
@@ -23,6 +23,7 @@ const SERVERS_MAX: usize = 64;
 /// Connections to other servers, by address.
 pub(crate) struct Channels {
     tls: Tls,
+    wire: Wire,
     by_address: Mutex<HashMap<String, Lines>>,
 }
 
@@ -35,9 +36,10 @@ struct Lines {
 
 impl Channels {
     /// None yet; the certificates are those that are current when a connection is made.
-    pub(crate) fn new(tls: Tls) -> Self {
+    pub(crate) fn new(tls: Tls, wire: Wire) -> Self {
         Self {
             tls,
+            wire,
             by_address: Mutex::default(),
         }
     }
@@ -82,11 +84,11 @@ impl Channels {
             .keep_alive_while_idle(false)
             .initial_stream_window_size(STREAM_WINDOW_BYTES)
             .initial_connection_window_size(CONNECTION_WINDOW_BYTES);
-        let (tls, address) = (self.tls.clone(), address.to_owned());
+        let (tls, wire, address) = (self.tls.clone(), self.wire.clone(), address.to_owned());
         let connector = tower::service_fn(move |_: Uri| {
-            let (tls, address) = (tls.clone(), address.clone());
+            let (tls, wire, address) = (tls.clone(), wire.clone(), address.clone());
             async move {
-                let connecting = Connector::new(tls.client_config());
+                let connecting = Connector::new(tls.client_config()).over(&wire);
                 match tokio::time::timeout(CONNECT_WITHIN, connecting.connect(&address)).await {
                     Ok(Ok(stream)) => Ok(TokioIo::new(stream)),
                     Ok(Err(error)) => Err(NotConnected(format!("{address}: {error}"))),

@@ -17,7 +17,7 @@ use skep_api::{
 use skep_server::{Begin, ClusterConfig};
 use skep_trust::{
     Bundle, Ca, Connector, Credentials, EnrollError, Identity, Joined, KeyPairFile, Tls, Token, Validity,
-    endpoint, join, pinned_client_config, prove, renew,
+    Wire, endpoint, join, pinned_client_config, prove, renew,
 };
 use tonic::{Code, transport::Channel};
 
@@ -73,6 +73,7 @@ impl Cluster {
     async fn join(&self, token: &Token, name: &str) -> Result<Joined, EnrollError> {
         let servers = [self.address.clone()];
         within(join(
+            &Wire::default(),
             &servers,
             token,
             &KeyPairFile::generate(),
@@ -109,7 +110,8 @@ impl Cluster {
     }
 
     async fn renew(&self, tls: &Tls) -> Result<Credentials, EnrollError> {
-        let renewed = within(renew(std::slice::from_ref(&self.address), tls, "", now())).await;
+        let servers = std::slice::from_ref(&self.address);
+        let renewed = within(renew(&Wire::default(), servers, tls, "", now())).await;
         renewed.map(|renewed| renewed.credentials)
     }
 

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs, io,
+    fs,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -13,6 +13,7 @@ use skep_store::{Member, Store, StoreConfig};
 use skep_testkit::namespace;
 
 use crate::{
+    files::copy,
     luck,
     net::{Alive, Net},
     trace::note,
@@ -198,18 +199,4 @@ fn settings(config: StoreConfig) -> StoreConfig {
         })),
         ..config
     }
-}
-
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy(&entry.path(), &to)?;
-        } else {
-            fs::copy(entry.path(), to)?;
-        }
-    }
-    Ok(())
 }
