@@ -34,7 +34,7 @@ pub use key::KeyPairFile;
 pub use pin::{CaHash, pinned_client_config};
 pub use proof::{prove, verify_proof};
 pub use renew::renew_at;
-pub use seal::{KeyFile, LockedKey, SealError, Sealer};
+pub use seal::{KeyFile, Keys, LockedKey, PassphraseKey, SealError, Sealer};
 pub use tls::{Tls, install_crypto};
 pub use token::{JoinRole, Token};
 pub use wire::{Connecting, Io, Listener, Network, Stream, Wire};

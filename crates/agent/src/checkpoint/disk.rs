@@ -7,12 +7,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use skep_trust::{KeyFile, Sealer, TrustError};
+
 use super::{
     attempts::Attempts,
     error::CheckpointError,
-    key::{self, Key},
     saved::Saved,
-    store::{Changes, Opened, Store},
+    store::{Changes, Opened, Store, sync_folder},
 };
 
 /// What stays free: a store that fills the disk would fail for good.
@@ -68,23 +69,23 @@ impl Disk {
 
 impl Place {
     fn open(&self) -> Result<Opened, CheckpointError> {
-        let key = self.key()?;
-        let (folder, key_ref) = (self.store(), &key);
+        let sealer = self.sealer()?;
+        let (folder, sealer_ref) = (self.store(), &sealer);
         // sled panics over some kinds of damage.
-        let opened = catch_unwind(AssertUnwindSafe(|| Store::open(&folder, key_ref)));
+        let opened = catch_unwind(AssertUnwindSafe(|| Store::open(&folder, sealer_ref)));
         match opened.unwrap_or(Err(CheckpointError::GaveUp)) {
             Ok(opened) if opened.damage == 0 => Ok(opened),
-            Ok(opened) => self.salvage(opened, &key),
+            Ok(opened) => self.salvage(opened, &sealer),
             Err(error) if is_damage(&error) => {
                 self.set_aside(&describe(&error))?;
-                Store::open(&self.store(), &key)
+                Store::open(&self.store(), &sealer)
             }
             Err(error) => Err(error),
         }
     }
 
     /// A new store with what can still be read of the old one.
-    fn salvage(&self, opened: Opened, key: &Key) -> Result<Opened, CheckpointError> {
+    fn salvage(&self, opened: Opened, sealer: &Sealer) -> Result<Opened, CheckpointError> {
         let Opened {
             store,
             documents,
@@ -92,7 +93,7 @@ impl Place {
         } = opened;
         drop(store);
         self.set_aside(&format!("{damage} values in it are not what they were"))?;
-        let mut fresh = Store::open(&self.store(), key)?;
+        let mut fresh = Store::open(&self.store(), sealer)?;
         let changes: Changes = documents
             .iter()
             .map(|(name, bytes)| (name.clone(), Some(bytes.clone())))
@@ -102,19 +103,28 @@ impl Place {
         Ok(fresh)
     }
 
-    /// The key. Without it what is there cannot be read, and is set aside.
-    fn key(&self) -> Result<Key, CheckpointError> {
+    /// What seals. Without its key what is there cannot be read, and is set aside.
+    fn sealer(&self) -> Result<Sealer, CheckpointError> {
         let path = self.data_dir.join("checkpoint.key");
-        let why = match key::read(&path) {
-            Ok(Some(key)) => return Ok(key),
+        let why = match KeyFile::find(&path) {
+            Ok(Some(file)) => {
+                let keys = file.unlock(None).map_err(CheckpointError::Key)?;
+                return Ok(keys.sealer());
+            }
             Ok(None) => "its key is gone".to_owned(),
-            Err(error @ CheckpointError::Key(_)) => error.to_string(),
-            Err(error) => return Err(error),
+            Err(TrustError::File { source, .. }) if source.kind() == ErrorKind::InvalidData => {
+                fs::remove_file(&path).map_err(CheckpointError::file(&path))?;
+                format!("its key cannot be read: {source}")
+            }
+            Err(error) => return Err(CheckpointError::Key(error.into())),
         };
         if self.store().exists() {
             self.set_aside(&why)?;
         }
-        key::make(&path)
+        let made = KeyFile::open(&path).map_err(|error| CheckpointError::Key(error.into()))?;
+        made.unlock(None)
+            .map(|keys| keys.sealer())
+            .map_err(CheckpointError::Key)
     }
 
     fn set_aside(&self, why: &str) -> Result<(), CheckpointError> {
@@ -132,7 +142,7 @@ impl Place {
                 _ => {}
             }
         }
-        key::sync_folder(&self.data_dir)
+        sync_folder(&self.data_dir)
     }
 
     fn store(&self) -> PathBuf {

@@ -11,8 +11,8 @@ pub(crate) enum CheckpointError {
         #[source]
         source: io::Error,
     },
-    #[error("the key in {0} is not one of {bytes} bytes", bytes = super::key::KEY_BYTES)]
-    Key(PathBuf),
+    #[error("its key cannot be used")]
+    Key(#[source] skep_trust::SealError),
     #[error("the store failed")]
     Store(#[source] sled::Error),
     #[error("the store is still being closed")]

@@ -1,14 +1,12 @@
 //! What the node is to run, kept on its disk: after a reboot its pods start with no server in reach.
 //!
-//! All of it is encrypted with a key of this node. It is only ever a copy: damaged, it is set aside and filled again by the next
+//! All of it is sealed with a key of this node. It is only ever a copy: damaged, it is set aside and filled again by the next
 //! session, and meanwhile nothing is taken for unwanted.
 
 mod attempts;
-mod cipher;
 mod disk;
 mod error;
 mod handle;
-mod key;
 mod parts;
 mod saved;
 mod store;

@@ -6,15 +6,15 @@
 
 use std::collections::BTreeMap;
 
-use super::cipher::{Cipher, NONCE_BYTES, TAG_BYTES};
+use skep_trust::Sealer;
 
 /// The most that a value may have.
 pub(super) const VALUE_BYTES_MAX: usize = 4096;
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const CRC_BYTES: usize = 4;
 const HEADER_BYTES: usize = 8 + 2 + 2;
-const CHUNK_BYTES_MAX: usize = VALUE_BYTES_MAX - CRC_BYTES - 1 - NONCE_BYTES - TAG_BYTES - HEADER_BYTES;
+const CHUNK_BYTES_MAX: usize = VALUE_BYTES_MAX - CRC_BYTES - 1 - Sealer::OVERHEAD_BYTES - HEADER_BYTES;
 
 /// A document in more parts than this is none of ours: objects have 1.5 MiB at most.
 const PARTS_MAX: usize = u16::MAX as usize;
@@ -36,7 +36,7 @@ fn parse_key(key: &[u8]) -> Option<(&str, u16)> {
 }
 
 /// A document's values, to be kept under [`key`] in this order; `None` where it is too large.
-pub(super) fn split(cipher: &Cipher, name: &str, document: &[u8]) -> Option<Vec<Vec<u8>>> {
+pub(super) fn split(sealer: &Sealer, name: &str, document: &[u8]) -> Option<Vec<Vec<u8>>> {
     let writing: u64 = rand::random();
     let count = document.len().div_ceil(CHUNK_BYTES_MAX).max(1);
     let count = u16::try_from(count)
@@ -48,7 +48,7 @@ pub(super) fn split(cipher: &Cipher, name: &str, document: &[u8]) -> Option<Vec<
         part.extend(index.to_le_bytes());
         part.extend(count.to_le_bytes());
         part.extend(chunks.next().unwrap_or_default());
-        checked(&cipher.seal(&key(name, index), &part))
+        checked(&sealer.seal(&key(name, index), &part))
     };
     Some((0..count).map(value).collect())
 }
@@ -87,8 +87,8 @@ pub(super) struct Joined {
 
 impl Joiner {
     /// Takes in a value. Those of a document come in the order of their keys.
-    pub(super) fn add(&mut self, cipher: &Cipher, key: &[u8], value: &[u8]) {
-        let part = parse_key(key).and_then(|(name, index)| Some((name, index, open(cipher, key, value)?)));
+    pub(super) fn add(&mut self, sealer: &Sealer, key: &[u8], value: &[u8]) {
+        let part = parse_key(key).and_then(|(name, index)| Some((name, index, open(sealer, key, value)?)));
         let Some((name, index, part)) = part.filter(|(_, index, part)| *index == part.index) else {
             self.damage += 1;
             return;
@@ -129,13 +129,13 @@ struct Part {
     chunk: Vec<u8>,
 }
 
-fn open(cipher: &Cipher, key: &[u8], value: &[u8]) -> Option<Part> {
+fn open(sealer: &Sealer, key: &[u8], value: &[u8]) -> Option<Part> {
     let (crc, body) = value.split_first_chunk::<CRC_BYTES>()?;
     if u32::from_le_bytes(*crc) != crc32fast::hash(body) {
         return None;
     }
     let (version, sealed) = body.split_first()?;
-    let part = cipher.open(key, sealed).filter(|_| *version == VERSION)?;
+    let part = sealer.open(key, sealed).ok().filter(|_| *version == VERSION)?;
     let (writing, rest) = part.split_first_chunk::<8>()?;
     let (index, rest) = rest.split_first_chunk::<2>()?;
     let (count, chunk) = rest.split_first_chunk::<2>()?;
@@ -153,10 +153,10 @@ mod tests {
 
     use super::*;
 
-    fn join(cipher: &Cipher, name: &str, values: &[Vec<u8>]) -> Joined {
+    fn join(sealer: &Sealer, name: &str, values: &[Vec<u8>]) -> Joined {
         let mut joiner = Joiner::default();
         for (index, value) in (0..).zip(values) {
-            joiner.add(cipher, &key(name, index), value);
+            joiner.add(sealer, &key(name, index), value);
         }
         joiner.finish()
     }
@@ -166,47 +166,47 @@ mod tests {
 
         #[test]
         fn documents_of_any_size_come_back_whole_from_small_values(bytes in prop::collection::vec(any::<u8>(), 0..20_000)) {
-            let cipher = Cipher::new(&[7; 32]);
-            let values = split(&cipher, "Pod/u1", &bytes).unwrap();
+            let sealer = Sealer::new(&[7; 32]);
+            let values = split(&sealer, "Pod/u1", &bytes).unwrap();
             prop_assert!(values.iter().all(|value| value.len() <= VALUE_BYTES_MAX));
-            let joined = join(&cipher, "Pod/u1", &values);
+            let joined = join(&sealer, "Pod/u1", &values);
             prop_assert_eq!(joined.damage, 0);
             prop_assert_eq!(&joined.documents["Pod/u1"].0, &bytes);
         }
 
         #[test]
         fn a_changed_byte_is_always_noticed(at in 0usize..4096, bit in 0u8..8) {
-            let cipher = Cipher::new(&[7; 32]);
-            let mut values = split(&cipher, "Pod/u1", &[1; 9000]).unwrap();
+            let sealer = Sealer::new(&[7; 32]);
+            let mut values = split(&sealer, "Pod/u1", &[1; 9000]).unwrap();
             values[1][at] ^= 1 << bit;
-            let joined = join(&cipher, "Pod/u1", &values);
+            let joined = join(&sealer, "Pod/u1", &values);
             prop_assert!(joined.damage > 0 && joined.documents.is_empty());
         }
     }
 
     #[test]
     fn parts_of_two_writings_are_no_document() {
-        let cipher = Cipher::new(&[7; 32]);
-        let mut values = split(&cipher, "Pod/u1", &[1; 9000]).unwrap();
-        values[1] = split(&cipher, "Pod/u1", &[2; 9000]).unwrap()[1].clone();
-        let joined = join(&cipher, "Pod/u1", &values);
+        let sealer = Sealer::new(&[7; 32]);
+        let mut values = split(&sealer, "Pod/u1", &[1; 9000]).unwrap();
+        values[1] = split(&sealer, "Pod/u1", &[2; 9000]).unwrap()[1].clone();
+        let joined = join(&sealer, "Pod/u1", &values);
         assert_eq!((joined.damage, joined.documents.len()), (1, 0));
     }
 
     #[test]
     fn a_document_that_lacks_its_end_is_no_document() {
-        let cipher = Cipher::new(&[7; 32]);
-        let values = split(&cipher, "Pod/u1", &[1; 9000]).unwrap();
-        assert_eq!(join(&cipher, "Pod/u1", &values[..2]).damage, 1);
+        let sealer = Sealer::new(&[7; 32]);
+        let values = split(&sealer, "Pod/u1", &[1; 9000]).unwrap();
+        assert_eq!(join(&sealer, "Pod/u1", &values[..2]).damage, 1);
     }
 
     #[test]
     fn a_value_cannot_stand_in_for_another_and_needs_its_key() {
-        let cipher = Cipher::new(&[7; 32]);
-        let values = split(&cipher, "Secret/a", b"for a").unwrap();
-        assert!(join(&cipher, "Secret/b", &values).documents.is_empty());
+        let sealer = Sealer::new(&[7; 32]);
+        let values = split(&sealer, "Secret/a", b"for a").unwrap();
+        assert!(join(&sealer, "Secret/b", &values).documents.is_empty());
         assert!(
-            join(&Cipher::new(&[8; 32]), "Secret/a", &values)
+            join(&Sealer::new(&[8; 32]), "Secret/a", &values)
                 .documents
                 .is_empty()
         );

@@ -7,11 +7,10 @@ use std::{
 };
 
 use sha2::{Digest, Sha256};
+use skep_trust::Sealer;
 
 use super::{
-    cipher::Cipher,
     error::CheckpointError,
-    key::{Key, sync_folder},
     parts::{self, Joiner},
 };
 
@@ -26,7 +25,7 @@ pub(super) struct Store {
     db: sled::Db,
     /// sled's file, to have the disk keep it.
     file: File,
-    cipher: Cipher,
+    sealer: Sealer,
     known: BTreeMap<String, Known>,
 }
 
@@ -47,7 +46,7 @@ pub(super) struct Opened {
 
 impl Store {
     /// Opens the store in this folder, or makes one, and reads all of it.
-    pub(super) fn open(folder: &Path, key: &Key) -> Result<Opened, CheckpointError> {
+    pub(super) fn open(folder: &Path, sealer: &Sealer) -> Result<Opened, CheckpointError> {
         let is_new = !folder.exists();
         fs::create_dir_all(folder).map_err(CheckpointError::file(folder))?;
         let db = sled::Config::new()
@@ -62,11 +61,10 @@ impl Store {
             sync_folder(folder)?;
             sync_folder(folder.parent().unwrap_or(Path::new("/")))?;
         }
-        let cipher = Cipher::new(key);
         let mut joiner = Joiner::default();
         for pair in db.iter() {
             let (key, value) = pair?;
-            joiner.add(&cipher, &key, &value);
+            joiner.add(sealer, &key, &value);
         }
         let joined = joiner.finish();
         let known = joined
@@ -84,7 +82,7 @@ impl Store {
             store: Self {
                 db,
                 file,
-                cipher,
+                sealer: sealer.clone(),
                 known,
             },
         })
@@ -113,7 +111,7 @@ impl Store {
         if before.is_some_and(|known| known.digest == digest(bytes)) {
             return Ok(false);
         }
-        let Some(values) = parts::split(&self.cipher, name, bytes) else {
+        let Some(values) = parts::split(&self.sealer, name, bytes) else {
             tracing::error!(name, bytes = bytes.len(), "too large for the checkpoint");
             return self.remove(name);
         };
@@ -151,6 +149,12 @@ impl Known {
             parts,
         }
     }
+}
+
+/// Makes names in a folder survive a power cut.
+pub(super) fn sync_folder(folder: &Path) -> Result<(), CheckpointError> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(CheckpointError::file(folder))
 }
 
 fn digest(bytes: &[u8]) -> [u8; 32] {
