@@ -423,11 +423,12 @@ impl Daemon {
 
     /// Waits for the process to end by itself; the exit code.
     pub fn wait(&mut self) -> Option<i32> {
-        let mut process = self.process.take().expect("it runs");
-        eventually("the process ends", SOON, || {
+        let process = self.process.as_mut().expect("it runs");
+        let ended = eventually("the process ends", SOON, || {
             process.try_wait().expect("it is ours")
-        })
-        .code()
+        });
+        self.process = None;
+        ended.code()
     }
 
     /// Whether the process runs: false where it has ended by itself.

@@ -20,6 +20,9 @@ mod shutdown {
     pub(super) const NO_LOG_FLUSH: u32 = 2;
 }
 
+/// What the names of images begin with, before the id of the process that made them.
+const PREFIX: &str = "skep-disk-";
+
 /// An ext4 file system on a loop device. Dropping it unmounts it, and the device goes with the last user.
 pub struct Disk {
     image: NamedTempFile,
@@ -29,13 +32,17 @@ pub struct Disk {
 impl Disk {
     /// An empty disk of so many MiB at this path, which is made where it is missing. Needs root.
     pub fn new(mount: &Path, mib: u64) -> Self {
-        let image = tempfile::Builder::new().prefix("skep-disk-").tempfile();
+        sweep();
+        let prefix = format!("{PREFIX}{}-", std::process::id());
+        let image = tempfile::Builder::new().prefix(&prefix).tempfile();
         let image = image.expect("a file for the disk");
         image
             .as_file()
             .set_len(mib * 1024 * 1024)
             .expect("a file of that size");
-        run(Command::new("mkfs.ext4").arg("-q").arg(image.path()));
+        run(Command::new("mkfs.ext4")
+            .args(["-q", "-m", "0"])
+            .arg(image.path()));
         fs::create_dir_all(mount).expect("a folder to mount it at");
         let disk = Self {
             image,
@@ -79,6 +86,26 @@ impl Drop for Disk {
     fn drop(&mut self) {
         // It may be between two mounts, when a test fails.
         let _ = umount2(&self.mount, MntFlags::MNT_DETACH);
+    }
+}
+
+/// Unmounts the disks of processes that were killed; their devices go with the mounts.
+fn sweep() {
+    let table = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    for line in table.lines() {
+        let mut words = line.split(' ');
+        let (Some(device), Some(mount)) = (words.next(), words.next()) else {
+            continue;
+        };
+        let backing = device.strip_prefix("/dev/").map(|name| {
+            let path = format!("/sys/block/{name}/loop/backing_file");
+            fs::read_to_string(path).unwrap_or_default()
+        });
+        let image = backing.as_deref().unwrap_or(device);
+        let owner = image.split(PREFIX).nth(1).and_then(|rest| rest.split('-').next());
+        if owner.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            let _ = umount2(mount, MntFlags::MNT_DETACH);
+        }
     }
 }
 

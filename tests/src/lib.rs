@@ -1,6 +1,7 @@
 //! What whole-cluster tests and benchmarks share: engines, images, and a running `skep up`.
 
 mod client;
+mod clock;
 mod cluster;
 mod control_plane;
 mod dice;
@@ -14,6 +15,7 @@ mod sim_agents;
 mod wait;
 
 pub use client::Client;
+pub use clock::Clock;
 pub use cluster::{Cluster, Outcome};
 pub use control_plane::{ControlPlane, Daemon, Host, Loopback};
 pub use dice::Dice;

@@ -111,7 +111,9 @@ impl Load {
         let ended = self
             .runtime
             .block_on(async { tokio::time::timeout(SOON, task).await });
-        ended.expect("it ends when told to").expect("it saw nothing wrong")
+        ended
+            .expect("it ends when told to")
+            .expect("it saw nothing wrong")
     }
 
     /// A task that ended by itself has found something wrong.

@@ -71,8 +71,40 @@ impl Connector {
     /// Where nobody listens there, or the handshake fails.
     pub async fn connect(&self, address: &str) -> io::Result<TlsStream<Stream>> {
         let stream = self.wire.connect(address).await?;
-        self.tls.connect(server_name(address), stream).await
+        let connected = self.tls.connect(server_name(address), stream).await;
+        connected.map_err(|error| {
+            if is_about_time(&error) {
+                with_hint(&error)
+            } else {
+                error
+            }
+        })
     }
+}
+
+/// Whether a certificate is not valid yet or any more, by the clock of either side.
+fn is_about_time(error: &io::Error) -> bool {
+    use rustls::{AlertDescription, CertificateError as Wrong, Error};
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    matches!(
+        inner,
+        Some(
+            Error::AlertReceived(AlertDescription::CertificateExpired)
+                | Error::InvalidCertificate(
+                    Wrong::Expired
+                        | Wrong::ExpiredContext { .. }
+                        | Wrong::NotValidYet
+                        | Wrong::NotValidYetContext { .. }
+                )
+        )
+    )
+}
+
+fn with_hint(error: &io::Error) -> io::Error {
+    io::Error::new(
+        error.kind(),
+        format!("{error}; see whether the clocks of both machines are right"),
+    )
 }
 
 fn server_name(address: &str) -> ServerName<'static> {

@@ -108,7 +108,10 @@ impl Record {
             let lost: Vec<_> = small
                 .filter(|(name, revision)| objects.get(name).map(|(have, _)| have) != Some(revision))
                 .collect();
-            assert!(lost.is_empty(), "acknowledged, and not on server {server}: {lost:?}");
+            assert!(
+                lost.is_empty(),
+                "acknowledged, and not on server {server}: {lost:?}"
+            );
         }
     }
 

@@ -101,7 +101,12 @@ impl Writer {
     }
 
     fn note(&self, name: &str, status: &Status) {
-        let wrong = [Code::AlreadyExists, Code::NotFound, Code::InvalidArgument, Code::Aborted];
+        let wrong = [
+            Code::AlreadyExists,
+            Code::NotFound,
+            Code::InvalidArgument,
+            Code::Aborted,
+        ];
         assert!(
             !wrong.contains(&status.code()),
             "{name}: a retry was not taken for one: {status}"
@@ -113,7 +118,11 @@ impl Writer {
     async fn look_elsewhere(&self, name: &str, revision: u64) {
         let other = (self.server + 1) % self.client.servers();
         match self.client.get(other, name).await {
-            Ok(found) => assert_eq!(crate::client::revision(&found), revision, "{name} at server {other}"),
+            Ok(found) => assert_eq!(
+                crate::client::revision(&found),
+                revision,
+                "{name} at server {other}"
+            ),
             Err(status) => assert_ne!(
                 status.code(),
                 Code::NotFound,

@@ -44,5 +44,9 @@ fn one_of_three_servers_without_power_loses_nothing_that_was_acknowledged() {
         cluster.add_server(&Loopback, &[]);
     }
     cluster.wait_for_voters(3);
-    cut_again_and_again(&mut cluster, &disk, Dice::new("one of three without power", 20_263));
+    cut_again_and_again(
+        &mut cluster,
+        &disk,
+        Dice::new("one of three without power", 20_263),
+    );
 }

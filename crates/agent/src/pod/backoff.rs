@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use skep_api::Time;
+
 use super::Work;
 
 /// A run of this length forgives the crashes before it.
@@ -11,6 +13,18 @@ pub(super) const FORGIVEN_AFTER: Duration = Duration::from_secs(600);
 pub(super) const FRESH: Duration = Duration::from_secs(2);
 
 const LONGEST: Duration = Duration::from_secs(300);
+
+/// What lies further in the future than this happened before the clock was set back.
+const SKEW_MAX: Duration = Duration::from_secs(1);
+
+/// The end of a wait since something happened; now where the clock was set back meanwhile, so that nothing waits for hours.
+pub(super) fn until(happened: Time, wait: Duration, now: Time) -> Time {
+    if happened > now.plus(SKEW_MAX) {
+        now
+    } else {
+        happened.plus(wait)
+    }
+}
 
 /// Wait before the restart after `crashes` ends in a row: none, then 10 s doubling to 5 min.
 pub(super) fn restart(crashes: u32) -> Duration {
@@ -50,6 +64,13 @@ mod tests {
         let seconds: Vec<u64> = (0..9).map(|crashes| restart(crashes).as_secs()).collect();
         assert_eq!(seconds, [0, 0, 10, 20, 40, 80, 160, 300, 300]);
         assert_eq!(restart(u32::MAX), LONGEST);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_ends_the_wait() {
+        let (wait, at) = (Duration::from_secs(10), Time::from_secs(5000));
+        assert_eq!(until(at, wait, Time::from_secs(5001)), Time::from_secs(5010));
+        assert_eq!(until(at, wait, Time::from_secs(1400)), Time::from_secs(1400));
     }
 
     #[test]

@@ -74,7 +74,7 @@ pub(super) fn next<'a>(
     } else {
         run.crashes.saturating_add(1)
     };
-    let until = finished.plus(backoff::restart(crashes));
+    let until = backoff::until(*finished, backoff::restart(crashes), now);
     if until <= now {
         Next::Start { attempt, crashes }
     } else {

@@ -69,7 +69,7 @@ impl<'a> Plan<'a> {
         let Some(failure) = self.observed.failed.get(work) else {
             return true;
         };
-        let again = failure.at.plus(backoff::retry(work, failure.count));
+        let again = backoff::until(failure.at, backoff::retry(work, failure.count), self.now);
         self.look_at(again);
         again <= self.now
     }

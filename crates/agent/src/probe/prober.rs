@@ -118,7 +118,12 @@ impl Loop {
         match command {
             Command::Watch(watch) => {
                 let container = Arc::clone(&watch.target.container);
-                let schedule = Schedule::new(&container, watch.started_at, watch.known.clone(), clock::now());
+                let schedule = Schedule::new(
+                    &container,
+                    clock::steady_at(watch.started_at),
+                    watch.known.clone(),
+                    clock::steady(),
+                );
                 watch.listener.probed(&watch.target.id, schedule.probed());
                 let watched = Watched {
                     watch: *watch,
@@ -138,7 +143,7 @@ impl Loop {
 
     /// Asks what is due; when the next is.
     fn ask_due(&mut self, permits: &Arc<Semaphore>) -> Option<Time> {
-        let now = clock::now();
+        let now = clock::steady();
         for watched in self.watched.values_mut() {
             for (kind, probe) in watched.schedule.take_due(now) {
                 let (target, permits) = (watched.watch.target.clone(), Arc::clone(permits));
@@ -165,7 +170,7 @@ impl Loop {
         let (kind, success) = (answer.kind, answer.result.is_ok());
         if watched
             .schedule
-            .answer(kind, success, answer.asked_at, clock::now())
+            .answer(kind, success, answer.asked_at, clock::steady())
         {
             watched
                 .watch
@@ -177,7 +182,7 @@ impl Loop {
 
 impl Watched {
     fn tell(&mut self, kind: ProbeKind, message: &str) {
-        let now = clock::now();
+        let now = clock::steady();
         let is_told = self
             .told
             .get(kind.as_str())
@@ -197,7 +202,7 @@ impl Watched {
 
 async fn ask(target: Target, kind: ProbeKind, probe: Probe, permits: Arc<Semaphore>) -> Answer {
     let _permit = permits.acquire_owned().await;
-    let asked_at = clock::now();
+    let asked_at = clock::steady();
     let result = check::probe(&target, &probe).await;
     Answer {
         id: target.id,

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{Arc, atomic::Ordering},
-    time::Duration,
+    time::Instant,
 };
 
 use skep_api::{Container, ImagePullPolicy, Secret};
@@ -12,7 +12,6 @@ use super::{
     outcome::{Problem, Seen},
 };
 use crate::{
-    clock,
     pod::Image,
     runtime::{ImageInfo, RuntimeError},
     spec::{Sources, pull_credentials},
@@ -56,12 +55,12 @@ async fn find(job: &Job, container: &Container) -> Result<ImageInfo, Problem> {
 async fn pull(job: &Job, container: &Container) -> Result<ImageInfo, Problem> {
     let (name, image) = (&container.name, &container.image);
     job.note(name, false, "Pulling", format!("Pulling image \"{image}\""));
-    let begin = clock::now();
+    let begin = Instant::now();
     let credentials = pull_credentials(&secrets(job), image);
     match job.shared.images.pull(image, credentials).await {
         Ok(info) => {
             job.shared.image_changes.fetch_add(1, Ordering::Relaxed);
-            let took: Duration = clock::now().since(begin);
+            let took = begin.elapsed();
             job.note(
                 name,
                 false,

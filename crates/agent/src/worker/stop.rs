@@ -1,24 +1,22 @@
 //! Ends containers: preStop hook, then the engine's stop, both within the grace period.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{
     examine,
     execute::{Done, Job},
     outcome::{Problem, Seen},
 };
-use crate::{check, clock};
+use crate::check;
 
 /// What a container gets after a hook that took all the time, as in Kubernetes.
 const AFTER_HOOK_MIN: Duration = Duration::from_secs(2);
 
 pub(super) async fn stop(job: &Job, name: &str, id: &str, grace: Duration, pre_stop: bool) -> Done {
-    let begin = clock::now();
+    let begin = Instant::now();
     let mut left = grace;
     if pre_stop && !grace.is_zero() && run_hook(job, name, id, grace).await {
-        left = grace
-            .saturating_sub(clock::now().since(begin))
-            .max(AFTER_HOOK_MIN);
+        left = grace.saturating_sub(begin.elapsed()).max(AFTER_HOOK_MIN);
     }
     let runtime = &job.shared.runtime;
     if let Err(error) = runtime.stop(id, left).await {

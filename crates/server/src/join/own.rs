@@ -3,7 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use skep_api::Time;
-use skep_trust::{Ca, CaHash, Credentials, Identity, KeyPairFile, TrustError, Validity, renew_at};
+use skep_trust::{
+    Ca, CaHash, Certificate, Credentials, Identity, KeyPairFile, TrustError, Validity, renew_at,
+};
 
 use super::{authorities::Authorities, lifetimes::MACHINE_LIFETIME};
 use crate::{clock::now, core::Core, failure::Failure, home::Home};
@@ -65,9 +67,13 @@ fn bring_up_to_date(core: &Core, home: &Home, random: f64) -> Result<Time, Strin
         let status = tonic::Status::from(failure);
         status.message().to_owned()
     })?;
+    check_clock(home, &authorities.active)?;
     let due = home.tls.with_credentials(|own| {
         let certificate = own.certificate();
-        let current = own.bundle() == &bundle && certificate.is_signed_by(authorities.active.certificate());
+        let current = own.bundle() == &bundle
+            && certificate.is_signed_by(authorities.active.certificate())
+            // It is not where it was made while the clock was ahead.
+            && certificate.validity.not_before <= now();
         current.then(|| renew_at(certificate.validity, random))
     });
     let retires = authorities.retiring.iter().map(|retiring| retiring.until);
@@ -80,6 +86,26 @@ fn bring_up_to_date(core: &Core, home: &Home, random: f64) -> Result<Time, Strin
         }
     };
     Ok(retires.map_or(renew, |retires| retires.min(renew)))
+}
+
+/// By a clock that is far from right, nothing is renewed: the others would not take it.
+fn check_clock(home: &Home, ca: &Ca) -> Result<(), String> {
+    let clock = now();
+    let own = home.tls.with_credentials(|own| own.certificate().validity);
+    if own.is_some_and(|own| !own.holds_at(clock)) {
+        tracing::warn!(%clock, "by this machine's clock its certificate is not valid: see whether the clock is right");
+    }
+    let valid = Certificate::from_der(ca.certificate().clone())
+        .map_err(|error| error.to_string())?
+        .validity;
+    if valid.holds_at(clock) {
+        return Ok(());
+    }
+    Err(format!(
+        "by this machine's clock it is {clock}, and the CA is valid from {} to {}: set the clock right, \
+         or have a new CA made with `skep ca rotate`",
+        valid.not_before, valid.not_after
+    ))
 }
 
 fn renew(home: &Home, ca: &Ca, bundle: skep_trust::Bundle) -> Result<Validity, TrustError> {
