@@ -48,7 +48,7 @@ impl Core {
 
     /// The node was heard of, which the leader is told in time.
     pub(crate) fn hear(&self, node: &str) {
-        self.leases.renew(node, now());
+        self.leases.renew(node);
         if self.peers.is_some() {
             self.heard.note(node);
         }

@@ -49,10 +49,10 @@ impl Term {
     pub(super) async fn run(mut self) {
         let mut revisions = self.core.revisions();
         let state = self.core.state();
-        self.core.leases.grant(
-            state.list::<Node>(None).map(|node| node.metadata.name.as_str()),
-            now(),
-        );
+        let nodes = state.list::<Node>(None);
+        self.core
+            .leases
+            .grant(nodes.map(|node| node.metadata.name.as_str()));
         self.begin(&state);
         loop {
             revisions.borrow_and_update();
@@ -124,7 +124,7 @@ impl Term {
         if works.is_empty() {
             return;
         }
-        let leases = self.core.leases.all();
+        let leases = self.core.leases.all(wall);
         let context = Context {
             state,
             now: wall,

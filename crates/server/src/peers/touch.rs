@@ -9,7 +9,7 @@ use std::{
 use skep_api::proto::{HeardRequest, peer_client::PeerClient};
 use tokio::time::Instant;
 
-use crate::{clock::now, core::Core, failure::Failure};
+use crate::{core::Core, failure::Failure};
 
 /// How often the leader is told: well within the lease of a node.
 const EVERY: Duration = Duration::from_secs(5);
@@ -106,9 +106,8 @@ pub(super) async fn take_in(core: &Core, nodes: Vec<String>) -> Result<(), Failu
     tokio::time::timeout(WITHIN, core.read(false))
         .await
         .map_err(late)??;
-    let now = now();
     for node in &nodes {
-        core.leases.renew(node, now);
+        core.leases.renew(node);
     }
     Ok(())
 }

@@ -1,29 +1,31 @@
 //! When each node was last heard of: in memory only, so that heartbeats never touch the log.
 
-use std::{collections::BTreeMap, sync::Mutex};
+use std::{collections::BTreeMap, sync::Mutex, time::Instant};
 
 use skep_api::Time;
 use skep_controllers::Lease;
 
-/// When each node was last heard of.
+/// When each node was last heard of. Kept by a clock that is never set, so that no node falls silent because somebody set
+/// the server's.
 #[derive(Debug, Default)]
-pub(crate) struct Leases(Mutex<BTreeMap<String, Lease>>);
+pub(crate) struct Leases(Mutex<BTreeMap<String, Instant>>);
 
 impl Leases {
     /// The node was heard of.
-    pub(crate) fn renew(&self, node: &str, now: Time) {
+    pub(crate) fn renew(&self, node: &str) {
         let mut leases = self.0.lock().expect("no holder panics");
         match leases.get_mut(node) {
-            Some(lease) => lease.renewed = now,
+            Some(renewed) => *renewed = Instant::now(),
             None => {
-                leases.insert(node.to_owned(), Lease { renewed: now });
+                leases.insert(node.to_owned(), Instant::now());
             }
         }
     }
 
     /// Every node counts as heard of: what a new leader begins with.
-    pub(crate) fn grant<'a>(&self, nodes: impl Iterator<Item = &'a str>, now: Time) {
-        let fresh = nodes.map(|node| (node.to_owned(), Lease { renewed: now }));
+    pub(crate) fn grant<'a>(&self, nodes: impl Iterator<Item = &'a str>) {
+        let now = Instant::now();
+        let fresh = nodes.map(|node| (node.to_owned(), now));
         self.0.lock().expect("no holder panics").extend(fresh);
     }
 
@@ -32,8 +34,37 @@ impl Leases {
         self.0.lock().expect("no holder panics").remove(node);
     }
 
-    /// All leases, by node.
-    pub(crate) fn all(&self) -> BTreeMap<String, Lease> {
-        self.0.lock().expect("no holder panics").clone()
+    /// All leases, by node, as times of a clock that shows `now`.
+    pub(crate) fn all(&self, now: Time) -> BTreeMap<String, Lease> {
+        let leases = self.0.lock().expect("no holder panics");
+        let at = |renewed: &Instant| {
+            let age = i64::try_from(renewed.elapsed().as_millis()).unwrap_or(i64::MAX);
+            Time::from_millis(now.as_millis().saturating_sub(age))
+        };
+        let leases = leases.iter();
+        leases
+            .map(|(node, renewed)| (node.clone(), Lease { renewed: at(renewed) }))
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clock_that_is_set_makes_no_lease_older() {
+        let leases = Leases::default();
+        leases.renew("a");
+        for shown in [
+            Time::from_secs(5_000),
+            Time::from_secs(5_000 + 3600),
+            Time::from_secs(1400),
+        ] {
+            assert!(
+                shown.since(leases.all(shown)["a"].renewed).as_secs() < 60,
+                "{shown}"
+            );
+        }
     }
 }
