@@ -1,24 +1,21 @@
 //! One simulation, alone in its process: nothing that another one left behind can change it.
 
 use std::{
-    panic::{self, AssertUnwindSafe, catch_unwind},
-    path::Path,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    panic,
+    path::{Path, PathBuf},
+    thread,
 };
 
 use tempfile::TempDir;
 
 use crate::{Layer, cluster, hermetic, store, trace};
 
-/// Set by a panic in any task: nobody may have waited for it.
-static PANICKED: AtomicBool = AtomicBool::new(false);
-
 /// Runs one seed and prints one line; all that happened goes to `trace`, and where it fails, its end is printed.
 pub(crate) fn run(layer: Layer, seed: u64, file: Option<&Path>) -> ! {
     let folder = folder();
     hermetic::seal_luck(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ layer as u64);
     trace::take_log(folder.path());
-    note_panics();
+    fail_on_panic(file.map(Path::to_owned), folder.path().to_owned());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .start_paused(true)
@@ -32,29 +29,18 @@ pub(crate) fn run(layer: Layer, seed: u64, file: Option<&Path>) -> ! {
             Layer::Cluster => cluster::run(folder.path()).await,
         }
     };
-    let ended = catch_unwind(AssertUnwindSafe(|| runtime.block_on(simulation)));
+    let told = runtime.block_on(simulation);
     let (lines, sum) = trace::sum();
-    if let Some(file) = file {
-        trace::write_to(file).unwrap();
-    }
-    let told = match ended {
-        Ok(told) if !PANICKED.load(Relaxed) => {
-            println!("{told}; trace of {lines} lines, {sum:08x}");
-            leave(0, folder);
-        }
-        Ok(told) => told,
-        Err(_) => String::new(),
-    };
-    println!(
-        "FAILED {told}; trace of {lines} lines, {sum:08x}; it ends with\n{}",
-        trace::tail()
-    );
-    leave(1, folder)
+    println!("{told}; trace of {lines} lines, {sum:08x}");
+    leave(0, file, folder.path())
 }
 
 /// Ends the process as it is: tasks that are still about are of no interest.
-fn leave(code: i32, folder: TempDir) -> ! {
-    drop(folder);
+fn leave(code: i32, file: Option<&Path>, folder: &Path) -> ! {
+    if let Some(file) = file {
+        trace::write_to(file).expect("the trace can be written");
+    }
+    std::fs::remove_dir_all(folder).ok();
     std::process::exit(code)
 }
 
@@ -63,11 +49,20 @@ fn folder() -> TempDir {
     TempDir::with_prefix_in("skep-sim-", "/dev/shm").unwrap_or_else(|_| tempfile::tempdir().unwrap())
 }
 
-fn note_panics() {
-    let before = panic::take_hook();
+/// A panic in any task is the end: nobody may be waiting for that task, and what comes after it is of no interest.
+fn fail_on_panic(file: Option<PathBuf>, folder: PathBuf) {
+    let simulation = thread::current().id();
     panic::set_hook(Box::new(move |info| {
-        PANICKED.store(true, Relaxed);
+        if thread::current().id() != simulation {
+            eprintln!("{info}");
+            return;
+        }
         trace::note!("PANIC {info}");
-        before(info);
+        let (lines, sum) = trace::sum();
+        println!(
+            "FAILED {info}; trace of {lines} lines, {sum:08x}; it ends with\n{}",
+            trace::tail()
+        );
+        leave(1, file.as_deref(), &folder);
     }));
 }

@@ -1,8 +1,8 @@
 //! Cuts a thread off from the machine's clock and its randomness: both follow from a seed and from simulated time.
 //!
-//! The C library's `getrandom` and `clock_gettime` are replaced, which everything in the process goes through: `rand`,
-//! `uuid`, the keys of hash maps, the cryptography, the order in which `select!` looks at its branches, `SystemTime`.
-//! Threads that are not part of a simulation get the real ones.
+//! The C library's `getrandom`, `syscall` and `clock_gettime` are replaced, which everything in the process goes through:
+//! `rand`, `uuid`, the keys of hash maps, the cryptography, the order in which `select!` looks at its branches,
+//! `SystemTime`. Threads that are not part of a simulation get the real ones.
 
 #![expect(
     unsafe_code,
@@ -11,10 +11,14 @@
 
 use std::{
     cell::Cell,
+    mem::transmute,
+    ptr,
+    sync::atomic::{AtomicPtr, Ordering::Relaxed},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use libc::{c_int, c_uint, c_void, clockid_t, size_t, ssize_t, timespec};
+use libc::{c_int, c_long, c_uint, c_void, clockid_t, size_t, ssize_t, timespec};
+use rand::TryRng as _;
 use tokio::time::Instant;
 
 /// What the clock says when a simulation begins: 2026-01-01T00:00:00Z.
@@ -54,15 +58,16 @@ pub(crate) fn check() {
         since >= EPOCH && since < EPOCH + Duration::from_secs(3600),
         "the clock is the machine's"
     );
-    let before = LUCK.get();
-    let _ = rand::random::<[u8; 32]>();
-    let mut bytes = [0; 8];
-    // SAFETY: the buffer has the length that is named.
-    let read = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
-    assert!(
-        read == 8 && LUCK.get() != before,
-        "the randomness is the machine's"
-    );
+    let draws: [&dyn Fn(); 2] = [
+        // By way of the system call, and of a symbol that is looked up.
+        &|| drop(skep_trust::KeyPairFile::generate()),
+        &|| assert!(rand::rngs::SysRng.try_next_u64().is_ok()),
+    ];
+    for (number, draw) in draws.iter().enumerate() {
+        let before = LUCK.get();
+        draw();
+        assert!(LUCK.get() != before, "the randomness is the machine's: {number}");
+    }
 }
 
 /// SplitMix64.
@@ -90,22 +95,78 @@ fn simulated() -> Option<Duration> {
     Some(LAST.get())
 }
 
+/// The system call as the C library makes it. It takes more arguments than most calls need, as there.
+type Syscall = unsafe extern "C" fn(c_long, c_long, c_long, c_long, c_long, c_long, c_long) -> c_long;
+
+/// The C library's own.
+fn real_syscall() -> Syscall {
+    static FOUND: AtomicPtr<c_void> = AtomicPtr::new(ptr::null_mut());
+    let mut found = FOUND.load(Relaxed);
+    if found.is_null() {
+        // SAFETY: the name is a string that ends with zero.
+        found = unsafe { libc::dlsym(libc::RTLD_NEXT, c"syscall".as_ptr()) };
+        FOUND.store(found, Relaxed);
+    }
+    // SAFETY: this is what the C library calls by that name, and it cannot do without.
+    unsafe { transmute::<*mut c_void, Syscall>(found) }
+}
+
+/// Draws as many bytes; `None` where this thread draws from the machine.
+///
+/// # Safety
+/// `buffer` has `length` bytes.
+unsafe fn draw(buffer: *mut u8, length: usize) -> Option<()> {
+    let seed = LUCK.get()?;
+    if length > 0 {
+        // SAFETY: the caller names the buffer's length.
+        LUCK.set(Some(fill(
+            unsafe { std::slice::from_raw_parts_mut(buffer, length) },
+            seed,
+        )));
+    }
+    Some(())
+}
+
 /// In place of the C library's.
 ///
 /// # Safety
 /// As there: `buffer` has `length` bytes.
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn getrandom(buffer: *mut c_void, length: size_t, flags: c_uint) -> ssize_t {
-    match LUCK.get() {
-        Some(seed) => {
-            // SAFETY: the caller names the buffer's length.
-            let bytes = unsafe { std::slice::from_raw_parts_mut(buffer.cast::<u8>(), length) };
-            LUCK.set(Some(fill(bytes, seed)));
-            ssize_t::try_from(length).unwrap_or(ssize_t::MAX)
-        }
-        // SAFETY: the arguments are passed on as they are.
-        None => unsafe { libc::syscall(libc::SYS_getrandom, buffer, length, flags) as ssize_t },
+    // SAFETY: the arguments are passed on as they are.
+    unsafe {
+        syscall(
+            libc::SYS_getrandom,
+            buffer as c_long,
+            length as c_long,
+            c_long::from(flags),
+            0,
+            0,
+            0,
+        ) as ssize_t
     }
+}
+
+/// In place of the C library's.
+///
+/// # Safety
+/// As there: the arguments are what the call needs.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn syscall(
+    number: c_long,
+    a: c_long,
+    b: c_long,
+    c: c_long,
+    d: c_long,
+    e: c_long,
+    f: c_long,
+) -> c_long {
+    // SAFETY: the first two arguments of this call are a buffer and its length.
+    if number == libc::SYS_getrandom && unsafe { draw(a as *mut u8, b as usize) }.is_some() {
+        return b;
+    }
+    // SAFETY: the arguments are passed on as they are.
+    unsafe { real_syscall()(number, a, b, c, d, e, f) }
 }
 
 /// In place of the C library's.
@@ -115,7 +176,17 @@ pub(crate) unsafe extern "C" fn getrandom(buffer: *mut c_void, length: size_t, f
 #[unsafe(no_mangle)]
 pub(crate) unsafe extern "C" fn clock_gettime(clock: clockid_t, time: *mut timespec) -> c_int {
     // SAFETY: the arguments are passed on as they are.
-    let real = || unsafe { libc::syscall(libc::SYS_clock_gettime, clock, time) as c_int };
+    let real = || unsafe {
+        real_syscall()(
+            libc::SYS_clock_gettime,
+            c_long::from(clock),
+            time as c_long,
+            0,
+            0,
+            0,
+            0,
+        ) as c_int
+    };
     let Some(elapsed) = simulated() else { return real() };
     let now = match clock {
         libc::CLOCK_REALTIME | libc::CLOCK_REALTIME_COARSE => EPOCH + elapsed,

@@ -55,3 +55,13 @@ fn every_run_of_a_seed_of_the_store_is_the_same() {
 fn whatever_happens_to_stores_the_invariants_hold() {
     the_invariants_hold("store", "4");
 }
+
+#[test]
+fn every_run_of_a_seed_of_the_cluster_is_the_same() {
+    every_run_of_a_seed_is_the_same("cluster");
+}
+
+#[test]
+fn whatever_happens_to_a_cluster_the_invariants_hold() {
+    the_invariants_hold("cluster", "4");
+}

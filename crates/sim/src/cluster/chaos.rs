@@ -25,7 +25,11 @@ impl Chaos {
             *self.did.entry(what).or_default() += 1;
             cluster.look().await;
             // Some follow close upon each other; some leave time for a node to be given up.
-            let pause = luck::choose(&[200..2000, 2000..8000, 8000..40_000]).unwrap_or(200..2000);
+            let pause = match luck::range(0..6) {
+                0..3 => 200..2000,
+                3..5 => 2000..8000,
+                _ => 20_000..80_000,
+            };
             sleep(Duration::from_millis(luck::range(pause))).await;
         }
     }

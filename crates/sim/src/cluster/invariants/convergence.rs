@@ -32,7 +32,8 @@ impl Whole {
 
     fn nodes_amiss(&self) -> Option<String> {
         let amiss = |node: &&Node| {
-            !NodeCondition::is_true(&node.status.conditions, NodeConditionType::Ready) || !node.spec.taints.is_empty()
+            !NodeCondition::is_true(&node.status.conditions, NodeConditionType::Ready)
+                || !node.spec.taints.is_empty()
         };
         let node = self.nodes.iter().find(amiss)?;
         Some(format!(
