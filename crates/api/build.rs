@@ -20,6 +20,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let descriptors = protox::compile(FILES, [ROOT])?;
     let out = PathBuf::from(env::var("OUT_DIR")?).join("skep.v1.bin");
     fs::write(out, descriptors.encode_to_vec())?;
-    tonic_prost_build::configure().compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        .extern_path(".google.protobuf.Struct", "crate::Struct")
+        .compile_fds(descriptors)?;
     Ok(())
 }

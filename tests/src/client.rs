@@ -129,7 +129,7 @@ pub(crate) fn revision(document: &Value) -> u64 {
         .expect("a document has a revision")
 }
 
-fn document(object: Option<prost_types::Struct>) -> Value {
+fn document(object: Option<skep_api::Struct>) -> Value {
     convert::value_from_struct(object.unwrap_or_default())
 }
 

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-use prost_types::Struct;
+use skep_api::Struct;
 use skep_api::{
     PodStatus, convert,
     proto::{AgentMessage, EventReport, EventReports, PodReport, PodReports, agent_message::Message},

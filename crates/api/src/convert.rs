@@ -1,9 +1,9 @@
 //! Documents on the wire: `google.protobuf.Struct` to and from JSON values and objects.
 
-use prost_types::{ListValue, Struct, Value as ProtoValue, value::Kind as ProtoKind};
+use prost_types::{ListValue, Value as ProtoValue, value::Kind as ProtoKind};
 use serde_json::{Map, Number, Value};
 
-use crate::{DecodeError, Object};
+use crate::{DecodeError, Object, Struct};
 
 /// Beyond this a double does not hold every whole number.
 const EXACT: f64 = 9_007_199_254_740_992.0;
@@ -12,11 +12,11 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 const DEPTH_MAX: usize = 128;
 
 /// The document of an object.
+///
+/// # Panics
+/// Never: objects are documents.
 pub fn to_struct(object: &Object) -> Struct {
-    match object.to_value() {
-        Value::Object(fields) => struct_from_map(fields),
-        _ => Struct::default(),
-    }
+    Struct::of(object).expect("objects are documents")
 }
 
 /// Reads an object without schema check, defaults or validation.
@@ -29,15 +29,13 @@ pub fn from_struct(document: Struct) -> Result<Object, DecodeError> {
 
 /// The document as JSON; whole numbers become integers.
 pub fn value_from_struct(document: Struct) -> Value {
-    Value::Object(map_from_struct(document, DEPTH_MAX))
+    Value::Object(document.into_fields())
 }
 
 /// A JSON document as a `Struct`; `None` where it is not a mapping.
+#[expect(clippy::needless_pass_by_value, reason = "like the other conversions")]
 pub fn struct_from_value(value: Value) -> Option<Struct> {
-    match value {
-        Value::Object(fields) => Some(struct_from_map(fields)),
-        _ => None,
-    }
+    Struct::of(&value).ok()
 }
 
 /// Any JSON value as a protobuf one.
@@ -50,7 +48,12 @@ pub fn proto_from_value(value: Value) -> ProtoValue {
         Value::Array(items) => ProtoKind::ListValue(ListValue {
             values: items.into_iter().map(proto_from_value).collect(),
         }),
-        Value::Object(fields) => ProtoKind::StructValue(struct_from_map(fields)),
+        Value::Object(fields) => ProtoKind::StructValue(prost_types::Struct {
+            fields: fields
+                .into_iter()
+                .map(|(name, field)| (name, proto_from_value(field)))
+                .collect(),
+        }),
     };
     ProtoValue { kind: Some(kind) }
 }
@@ -77,7 +80,7 @@ fn value_within(value: ProtoValue, depth: usize) -> Value {
     }
 }
 
-fn map_from_struct(document: Struct, depth: usize) -> Map<String, Value> {
+fn map_from_struct(document: prost_types::Struct, depth: usize) -> Map<String, Value> {
     document
         .fields
         .into_iter()
@@ -85,20 +88,11 @@ fn map_from_struct(document: Struct, depth: usize) -> Map<String, Value> {
         .collect()
 }
 
-fn struct_from_map(fields: Map<String, Value>) -> Struct {
-    Struct {
-        fields: fields
-            .into_iter()
-            .map(|(name, field)| (name, proto_from_value(field)))
-            .collect(),
-    }
-}
-
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the number is whole and within 2^53"
 )]
-fn number_value(number: f64) -> Value {
+pub(crate) fn number_value(number: f64) -> Value {
     if number.fract() == 0.0 && number.abs() <= EXACT {
         return Value::from(number as i64);
     }
@@ -115,7 +109,9 @@ mod tests {
     fn whole_numbers_stay_whole_on_the_wire() {
         let value = json!({ "replicas": 3, "ratio": 0.5, "big": 1_700_000_000_000_i64, "list": [1, null, "a", true] });
         let wire = struct_from_value(value.clone()).unwrap();
-        assert_eq!(value_from_struct(wire), value);
+        let wire = <Struct as prost::Message>::encode_to_vec(&wire);
+        let read = <Struct as prost::Message>::decode(&wire[..]).unwrap();
+        assert_eq!(value_from_struct(read), value);
     }
 
     #[test]

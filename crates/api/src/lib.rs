@@ -27,6 +27,7 @@ pub mod status;
 mod suggest;
 mod time;
 pub mod validate;
+mod wire;
 pub mod yaml;
 
 /// Generated gRPC messages, clients and servers of the package `skep.v1`.
@@ -54,6 +55,7 @@ pub use object::{DecodeError, Object, Resource};
 pub use quantity::{ParseQuantityError, Quantity};
 pub use selector::{LabelSelector, LabelSelectorOperator, LabelSelectorRequirement};
 pub use time::Time;
+pub use wire::{Struct, StructError};
 
 /// True for a field that holds its default and so stays out of the document.
 pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {

@@ -1,6 +1,11 @@
 //! Any object of any kind, and what all kinds share.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwned};
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{self, DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -87,6 +92,11 @@ macro_rules! objects {
 
             fn body_from_value(kind: Kind, value: Value) -> Result<Self, serde_json::Error> {
                 Ok(match kind { $(Kind::$kind => Self::$kind(serde_json::from_value(value)?),)* })
+            }
+
+            fn body_from_map<'de, A: MapAccess<'de>>(kind: Kind, rest: A) -> Result<Self, A::Error> {
+                let rest = MapAccessDeserializer::new(rest);
+                Ok(match kind { $(Kind::$kind => Self::$kind(Deserialize::deserialize(rest)?),)* })
             }
 
             fn body_to_value(&self) -> Result<Value, serde_json::Error> {
@@ -209,7 +219,43 @@ impl Object {
 
 impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Self::from_value(Value::deserialize(deserializer)?).map_err(serde::de::Error::custom)
+        deserializer.deserialize_map(ObjectVisitor)
+    }
+}
+
+/// Reads documents that say first what they are, as those that are written here do, in one go; others by way of a value.
+struct ObjectVisitor;
+
+impl<'de> Visitor<'de> for ObjectVisitor {
+    type Value = Object;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a mapping with the fields apiVersion, kind and metadata")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+        let mut head = Map::new();
+        for expected in ["apiVersion", "kind"] {
+            let Some(name) = map.next_key::<String>()? else {
+                break;
+            };
+            let in_order = name == expected;
+            head.insert(name, map.next_value()?);
+            if !in_order {
+                break;
+            }
+        }
+        let head = Value::Object(head);
+        if let Ok(kind) = Object::kind_of(&head) {
+            return Object::body_from_map(kind, map);
+        }
+        let Value::Object(mut fields) = head else {
+            unreachable!("it was made of fields")
+        };
+        while let Some((name, value)) = map.next_entry()? {
+            fields.insert(name, value);
+        }
+        Object::from_value(Value::Object(fields)).map_err(de::Error::custom)
     }
 }
 

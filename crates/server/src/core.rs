@@ -14,7 +14,7 @@ use crate::{
     home::Home,
     members::Departure,
     peers::{Channels, Heard},
-    read::Pages,
+    read::{Documents, Pages},
     sessions::{Greeting, Leases, Reports, Sessions},
     tunnels::Tunnels,
 };
@@ -30,6 +30,7 @@ pub(crate) struct Core {
     pub reports: Reports,
     pub tunnels: Tunnels,
     pub pages: Pages,
+    pub documents: Arc<Documents>,
     pub addresses: Vec<String>,
     /// Which server of a cluster this is; `None` where it is alone.
     pub home: Option<Arc<Home>>,

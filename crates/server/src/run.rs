@@ -85,6 +85,7 @@ pub async fn run(
         reports,
         tunnels: Tunnels::default(),
         pages: Pages::default(),
+        documents: Arc::default(),
         addresses: listeners.addresses(&config, advertised.as_deref()),
         home: home.clone(),
         peers,

@@ -28,6 +28,29 @@ impl State {
         outcomes
     }
 
+    /// What applying a change alone would come to. Nothing is changed, and nothing copied but the object.
+    pub fn try_change(&self, change: &Change, now: Time) -> Outcome {
+        let (object, effect) = match self.decide(change, now)? {
+            Step::Nothing(object) => return Ok(unchanged(object)),
+            Step::Put(object) if self.object(object.kind(), &object.key()).is_some() => {
+                (object, Effect::Modified)
+            }
+            Step::Put(object) => (object, Effect::Added),
+            Step::Remove(object) => (object, Effect::Removed),
+        };
+        let revision = self.revision + 1;
+        Ok(Applied {
+            revision,
+            object: stamped(object, revision),
+            effect,
+        })
+    }
+
+    /// What was answered to a request, where it is remembered.
+    pub fn answered(&self, request_id: &str) -> Option<&[Outcome]> {
+        self.requests.get(request_id)
+    }
+
     fn apply_change(&mut self, change: &Change, now: Time) -> Outcome {
         let step = self.decide(change, now)?;
         Ok(self.take(step))
@@ -58,11 +81,7 @@ impl State {
 
     fn take(&mut self, step: Step) -> Applied {
         match step {
-            Step::Nothing(object) => Applied {
-                revision: object.meta().revision(),
-                object,
-                effect: Effect::Nothing,
-            },
+            Step::Nothing(object) => unchanged(object),
             Step::Put(object) => self.put(object),
             Step::Remove(object) => self.remove(object),
         }
@@ -98,10 +117,9 @@ impl State {
         }
     }
 
-    fn stamped(&mut self, mut object: Object) -> Arc<Object> {
+    fn stamped(&mut self, object: Object) -> Arc<Object> {
         self.revision += 1;
-        object.meta_mut().resource_version = self.revision.to_string();
-        Arc::new(object)
+        stamped(object, self.revision)
     }
 
     fn record(
@@ -120,4 +138,17 @@ impl State {
         };
         self.history.push(event, weight(newest));
     }
+}
+
+fn unchanged(object: Arc<Object>) -> Applied {
+    Applied {
+        revision: object.meta().revision(),
+        object,
+        effect: Effect::Nothing,
+    }
+}
+
+fn stamped(mut object: Object, revision: u64) -> Arc<Object> {
+    object.meta_mut().resource_version = revision.to_string();
+    Arc::new(object)
 }

@@ -6,10 +6,13 @@ use imbl::OrdMap;
 use skep_api::{Kind, Object, ObjectKey};
 
 /// How many events the history holds at most.
-pub const HISTORY_EVENTS_MAX: usize = 50_000;
+pub const HISTORY_EVENTS_MAX: usize = 12_000;
 
-/// How many bytes the objects in the history are worth at most, written as JSON.
+/// How many bytes the history is worth at most: its objects, written as JSON, and what an event takes besides.
 pub const HISTORY_WEIGHT_MAX: u64 = 24 * 1024 * 1024;
+
+/// What an object takes in memory beyond its text, roughly: the typed fields, mostly empty.
+const EVENT_WEIGHT: u32 = 1536;
 
 /// One change of one object.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,6 +61,7 @@ impl History {
     }
 
     pub(crate) fn push(&mut self, event: StateEvent, weight: u32) {
+        let weight = weight.saturating_add(EVENT_WEIGHT);
         self.weight += u64::from(weight);
         self.events.insert(
             event.revision,

@@ -182,7 +182,11 @@ fn replay(entry: LogEntry, head: &mut Head, state: &mut State) -> Result<(), ser
     head.meta.last_log_id = Some(id);
     match entry.payload {
         EntryPayload::Blank => {}
-        EntryPayload::Normal(command) => drop(state.apply(&command.take_entry()?)),
+        EntryPayload::Normal(command) => {
+            for entry in command.take_entries()? {
+                state.apply(&entry);
+            }
+        }
         EntryPayload::Membership(members) => {
             let greatest = members.nodes().map(|(id, _)| *id).max().unwrap_or(0);
             head.ids_max = head.ids_max.max(greatest);

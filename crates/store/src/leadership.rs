@@ -38,6 +38,12 @@ impl View {
             .find(|member| member.id == id)
     }
 
+    /// True for the same view of the very same list of members.
+    fn is(&self, other: &Self) -> bool {
+        let of = |view: &Self| (view.term, view.leads, view.leader);
+        of(self) == of(other) && Arc::ptr_eq(&self.members, &other.members)
+    }
+
     pub(crate) fn voters(&self) -> impl Iterator<Item = &Member> {
         self.members
             .iter()
@@ -50,6 +56,7 @@ impl Leadership {
     pub(crate) async fn follow(self, raft: Raft) {
         let mut metrics = raft.metrics();
         let mut seen: Option<Arc<Membership>> = None;
+        let mut published: Option<View> = None;
         loop {
             let (view, running) = {
                 let metrics = metrics.borrow_watched();
@@ -60,7 +67,11 @@ impl Leadership {
                 seen = Some(metrics.membership_config.clone());
                 (view_of(&metrics, known), metrics.running_state.clone())
             };
-            self.publish(&view, &raft);
+            // Every write changes the metrics, and hardly ever the view.
+            if published.as_ref().is_none_or(|published| !published.is(&view)) {
+                self.publish(&view, &raft);
+                published = Some(view);
+            }
             match running {
                 Ok(()) => {}
                 Err(Fatal::Stopped) => return,

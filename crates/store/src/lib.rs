@@ -4,6 +4,7 @@
 
 mod archive;
 mod backups;
+mod batch;
 mod blocking;
 mod config;
 mod error;

@@ -56,14 +56,16 @@ impl Shared {
         self.revision.subscribe()
     }
 
-    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let (result, revision) = {
-            let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
-            (change(&mut state), state.revision())
+    fn replace(&self, state: State) {
+        let revision = state.revision();
+        let before = {
+            let mut present = self.state.write().unwrap_or_else(PoisonError::into_inner);
+            std::mem::replace(&mut *present, state)
         };
+        // What nobody holds any more is freed while nobody waits.
+        drop(before);
         self.revision
             .send_if_modified(|seen| std::mem::replace(seen, revision) != revision);
-        result
     }
 }
 
@@ -99,11 +101,15 @@ impl Machine {
         self.membership = membership;
     }
 
-    fn apply_command(&self, command: &Command) -> io::Result<Vec<Outcome>> {
-        let entry = command
-            .take_entry()
+    /// Applies entries to a copy, which readers get once all of them are in it.
+    fn apply_command(&self, command: &Command) -> io::Result<Vec<Vec<Outcome>>> {
+        let entries = command
+            .take_entries()
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        Ok(self.shared.change(|state| state.apply(&entry)))
+        let mut state = self.shared.state();
+        let outcomes = entries.iter().map(|entry| state.apply(entry)).collect();
+        self.shared.replace(state);
+        Ok(outcomes)
     }
 }
 
@@ -157,7 +163,7 @@ impl RaftStateMachine<Types> for Machine {
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, received: SnapshotFile) -> io::Result<()> {
         let snapshots = self.snapshots.clone();
         let (head, state) = blocking(move || snapshots.install(received)).await??;
-        self.shared.change(|present| *present = state);
+        self.shared.replace(state);
         self.shared.ids_max.fetch_max(head.ids_max, Relaxed);
         self.applied = meta.last_log_id;
         self.note_membership(meta.last_membership.clone());

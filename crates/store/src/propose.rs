@@ -1,16 +1,16 @@
 //! Proposals: to this server's own log where it leads, else to the leader, until one of them is sure.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use openraft::errors::{ClientWriteError, RaftError};
 use skep_state::{Entry, Outcome};
-use tokio::time::timeout;
+use tokio::{sync::oneshot, time::timeout};
 
 use crate::{
     Member, ProposeError, Store,
+    batch::{Parcel, Proposal, Written},
     guide::{Guide, Target},
-    peers::{AskError, Reply, Request},
     raft::{Command, Types},
     space,
     store::Inner,
@@ -21,8 +21,6 @@ const LIMIT: Duration = Duration::from_secs(10);
 
 /// How long one server may take over an entry.
 const ATTEMPT_LIMIT: Duration = Duration::from_secs(5);
-
-type Written = Result<Vec<Outcome>, ProposeError>;
 
 impl Store {
     /// Proposes an entry; one outcome for each of its changes, once they are durable and applied by the leader.
@@ -37,14 +35,16 @@ impl Store {
         let inner = &self.inner;
         if !inner.peers.any() {
             let json = written(&entry);
-            return inner.write(entry, json).await;
+            return inner.write_here(vec![entry], json).await.and_then(only);
         }
         inner.propose_anywhere(entry).await
     }
 }
 
 impl Inner {
-    async fn propose_anywhere(&self, entry: Entry) -> Written {
+    async fn propose_anywhere(self: &Arc<Self>, entry: Entry) -> Result<Vec<Outcome>, ProposeError> {
+        let leads = self.view.borrow().leads;
+        let entry = if leads { entry } else { named(entry) };
         let mut repeatable = !entry.request_id.is_empty();
         let mut json = written(&entry);
         let mut entry = Some(entry);
@@ -54,26 +54,23 @@ impl Inner {
             let target = guide.target();
             if matches!(target, Target::There(_)) && !repeatable {
                 // What goes over a network may get lost, or arrive twice.
-                json = with_request_id(&json);
-                (entry, repeatable) = (None, true);
+                json = written(&named(entry.take().unwrap_or_else(|| read_back(&json))));
+                repeatable = true;
             }
             let attempt = match target {
                 Target::Here => {
                     let limit = guide.left().min(ATTEMPT_LIMIT);
-                    let command = match entry.take() {
-                        Some(entry) => Command::new(entry, json.as_ref().into()),
-                        None => Command::from_json(json.as_ref().into()),
-                    };
-                    let write = timeout(limit, self.write_command(command));
+                    let entry = entry.take().unwrap_or_else(|| read_back(&json));
+                    let write = timeout(limit, self.write_here(vec![entry], json.clone()));
                     write.await.unwrap_or(Err(ProposeError::Uncertain))
                 }
-                Target::There(member) => self.forward(&member, &json, &guide).await,
+                Target::There(member) => self.forward(member, json.clone(), &guide).await,
                 Target::Nobody => Err(ProposeError::NotLeader { leader: None }),
             };
             match attempt {
                 Err(ProposeError::NotLeader { leader }) => guide.hint(leader),
                 Err(ProposeError::Uncertain) if repeatable => uncertain = true,
-                other => return other,
+                other => return other.and_then(only),
             }
             if !guide.again().await {
                 return Err(match self.stopped_why() {
@@ -87,42 +84,54 @@ impl Inner {
         }
     }
 
-    /// Hands the entry to another server.
-    async fn forward(&self, to: &Member, json: &Bytes, guide: &Guide) -> Written {
+    /// Hands an entry to another server, with those that go there as well.
+    async fn forward(self: &Arc<Self>, to: Member, json: Bytes, guide: &Guide) -> Written {
+        self.check_size(json.len())?;
+        let (answer, written) = oneshot::channel();
+        let line = self.line_to(to.id);
+        let parcel = Parcel { to, json, answer };
+        let sent = async {
+            line.send(parcel).await.map_err(|_| ProposeError::Stopped)?;
+            written.await.map_err(|_| ProposeError::Stopped)?
+        };
         let limit = guide.left().min(ATTEMPT_LIMIT);
-        match self.peers.ask(to, &Request::Propose(json.clone()), limit).await {
-            Ok(Reply::Propose(Ok(outcomes))) => {
-                serde_json::from_slice(&outcomes).map_err(|_| ProposeError::Uncertain)
-            }
-            // The store that was asked has stopped; another one will lead.
-            Ok(Reply::Propose(Err(ProposeError::Stopped | ProposeError::Storage(_)))) => {
-                Err(ProposeError::Uncertain)
-            }
-            Ok(Reply::Propose(Err(error))) => Err(error),
-            Err(AskError::Unreachable(_) | AskError::Refused(_)) => {
-                Err(ProposeError::NotLeader { leader: None })
-            }
-            Ok(_) | Err(AskError::Lost(_) | AskError::TimedOut) => Err(ProposeError::Uncertain),
-        }
+        timeout(limit, sent).await.unwrap_or(Err(ProposeError::Uncertain))
     }
 
-    /// Writes an entry that another server forwarded; the JSON of its outcomes.
+    /// Writes a list of entries that another server forwarded; the JSON of their outcomes.
     pub(crate) async fn propose_here(&self, json: &Bytes) -> Result<Bytes, ProposeError> {
-        let write = self.write_command(Command::from_json(json.as_ref().into()));
-        let outcomes = timeout(ATTEMPT_LIMIT, write)
+        let (Ok(entries), [b'[', .., b']']) = (serde_json::from_slice::<Vec<Entry>>(json), &json[..]) else {
+            return Err(ProposeError::Uncertain);
+        };
+        if entries.is_empty() {
+            return Ok(json.clone());
+        }
+        let inside = json.slice(1..json.len() - 1);
+        let outcomes = timeout(ATTEMPT_LIMIT, self.write_here(entries, inside))
             .await
             .unwrap_or(Err(ProposeError::Uncertain))?;
         let json = serde_json::to_vec(&outcomes).expect("outcomes hold nothing that JSON cannot hold");
         Ok(json.into())
     }
 
-    async fn write(&self, entry: Entry, json: Bytes) -> Written {
-        self.write_command(Command::new(entry, json.as_ref().into()))
-            .await
+    /// Writes to this server's own log, where it leads, with what others write at the same time.
+    async fn write_here(&self, entries: Vec<Entry>, json: Bytes) -> Written {
+        if entries.len() == 1 {
+            self.check_size(json.len())?;
+        }
+        let (answer, written) = oneshot::channel();
+        let proposal = Proposal {
+            entries,
+            json,
+            answer,
+        };
+        let stopped = || self.stopped_why().unwrap_or(ProposeError::Stopped);
+        self.lines.own().send(proposal).await.map_err(|_| stopped())?;
+        written.await.map_err(|_| stopped())?
     }
 
     /// Writes to this server's own log, where it leads.
-    async fn write_command(&self, command: Command) -> Written {
+    pub(crate) async fn write_command(&self, command: Command) -> Written {
         self.check_room(command.json().len())?;
         self.raft
             .client_write(command)
@@ -131,14 +140,16 @@ impl Inner {
             .map_err(|error| self.propose_error(error))
     }
 
+    fn check_size(&self, bytes: usize) -> Result<(), ProposeError> {
+        let max = self.config.entry_bytes_max;
+        if bytes > max {
+            return Err(ProposeError::TooLarge { bytes, max });
+        }
+        Ok(())
+    }
+
     fn check_room(&self, bytes: usize) -> Result<(), ProposeError> {
         let config = &self.config;
-        if bytes > config.entry_bytes_max {
-            return Err(ProposeError::TooLarge {
-                bytes,
-                max: config.entry_bytes_max,
-            });
-        }
         let needed = config.free_bytes_min;
         match space::free_bytes(&config.dir) {
             Some(free) if needed > 0 && free < needed + bytes as u64 => {
@@ -169,13 +180,23 @@ impl Inner {
     }
 }
 
-/// The same entry under an id of its own. It was not written anywhere yet.
-fn with_request_id(json: &Bytes) -> Bytes {
-    let entry: Entry = serde_json::from_slice(json).expect("it was written a moment ago");
-    written(&Entry {
+fn only(outcomes: Vec<Vec<Outcome>>) -> Result<Vec<Outcome>, ProposeError> {
+    outcomes.into_iter().next().ok_or(ProposeError::Uncertain)
+}
+
+/// The entry under an id of its own, where it has none.
+fn named(entry: Entry) -> Entry {
+    if !entry.request_id.is_empty() {
+        return entry;
+    }
+    Entry {
         request_id: uuid::Uuid::new_v4().to_string(),
         ..entry
-    })
+    }
+}
+
+fn read_back(json: &Bytes) -> Entry {
+    serde_json::from_slice(json).expect("it was written a moment ago")
 }
 
 fn written(entry: &Entry) -> Bytes {

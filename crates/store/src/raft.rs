@@ -14,7 +14,7 @@ use crate::member::Place;
 openraft::declare_raft_types!(
     pub(crate) Types:
         D = Command,
-        R = Vec<Outcome>,
+        R = Vec<Vec<Outcome>>,
         Node = Place,
         LeaderId = LeaderId<u64, u64>,
 );
@@ -28,27 +28,27 @@ pub(crate) type Members = openraft::Membership<u64, Place>;
 pub(crate) type SnapshotMeta = alias::SnapshotMetaOf<Types>;
 pub(crate) type Raft = openraft::Raft<Types, crate::machine::Machine>;
 
-/// An entry as it is logged. The proposer's own copy rides along until it is applied, so that it need not be read back
-/// from its bytes; what stays in the log's cache is the bytes alone.
+/// Entries as they are logged together: a JSON list of them, or a single one. The proposer's own copies ride along until
+/// they are applied, so that they need not be read back from their bytes; what stays in the log's cache is the bytes alone.
 #[derive(Clone)]
 pub(crate) struct Command {
     json: Arc<[u8]>,
-    entry: Arc<Mutex<Option<Entry>>>,
+    entries: Arc<Mutex<Option<Vec<Entry>>>>,
 }
 
 impl Command {
-    pub(crate) fn new(entry: Entry, json: Arc<[u8]>) -> Self {
+    pub(crate) fn new(entries: Vec<Entry>, json: Arc<[u8]>) -> Self {
         Self {
             json,
-            entry: Arc::new(Mutex::new(Some(entry))),
+            entries: Arc::new(Mutex::new(Some(entries))),
         }
     }
 
-    /// A command whose entry is read when it is applied.
+    /// A command whose entries are read when it is applied.
     pub(crate) fn from_json(json: Arc<[u8]>) -> Self {
         Self {
             json,
-            entry: Arc::default(),
+            entries: Arc::default(),
         }
     }
 
@@ -56,10 +56,14 @@ impl Command {
         &self.json
     }
 
-    /// The entry; only the first call is cheap.
-    pub(crate) fn take_entry(&self) -> Result<Entry, serde_json::Error> {
-        let taken = self.entry.lock().unwrap_or_else(PoisonError::into_inner).take();
-        taken.map_or_else(|| serde_json::from_slice(&self.json), Ok)
+    /// The entries; only the first call is cheap.
+    pub(crate) fn take_entries(&self) -> Result<Vec<Entry>, serde_json::Error> {
+        let taken = self.entries.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match taken {
+            Some(entries) => Ok(entries),
+            None if self.json.first() == Some(&b'[') => serde_json::from_slice(&self.json),
+            None => serde_json::from_slice(&self.json).map(|entry| vec![entry]),
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use tokio::{
 use crate::{
     Member, OpenError, SnapshotError, SnapshotInfo, StoreConfig, Watch,
     backups::Backups,
+    batch::{self, Lines},
     blocking::blocking,
     folder::Folder,
     guide::Guide,
@@ -70,6 +71,7 @@ pub(crate) struct Inner {
     pub(crate) members: watch::Receiver<Vec<Member>>,
     pub(crate) failure: watch::Receiver<Option<String>>,
     pub(crate) reads: mpsc::Sender<Waiting>,
+    pub(crate) lines: Lines,
     /// Emptied by shutdown.
     tasks: Mutex<JoinSet<()>>,
 }
@@ -266,6 +268,7 @@ impl Store {
         let (view_sender, view) = watch::channel(view);
         let (failure_sender, failure) = watch::channel(None);
         let (reads, line) = reads::line();
+        let (lines, own_line) = Lines::new();
         let leadership = Leadership {
             peers: peers.clone(),
             view: view_sender,
@@ -296,8 +299,10 @@ impl Store {
             members,
             failure,
             reads,
+            lines,
             tasks: Mutex::default(),
         });
+        tasks.spawn(batch::write_own(Arc::downgrade(&inner), own_line));
         if inner.peers.any() {
             tasks.spawn(reads::answer_reads(Arc::downgrade(&inner), line));
             tasks.spawn(announce(Arc::downgrade(&inner)));
@@ -317,6 +322,14 @@ impl Store {
 }
 
 impl Inner {
+    /// Runs until the store is shut down.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tasks
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .spawn(task);
+    }
+
     /// Looks for the leader, for so long.
     pub(crate) fn guide(&self, limit: Duration) -> Guide {
         Guide::new(self.config.member.id, self.view.clone(), limit)

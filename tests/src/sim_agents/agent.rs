@@ -142,7 +142,7 @@ impl SimAgent {
     }
 
     /// The Node as it is now.
-    fn node(&self) -> prost_types::Struct {
+    fn node(&self) -> skep_api::Struct {
         let mut node = self.options.node(&self.name, self.number);
         for condition in &mut node.status.conditions {
             condition.last_heartbeat_time = Some(clock());

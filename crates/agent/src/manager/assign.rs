@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
-use prost_types::Struct;
+use skep_api::Struct;
 use skep_api::{Object, ObjectKey, Pod, convert, proto::Assignments};
 
 use super::{Assigned, Manager, Word};

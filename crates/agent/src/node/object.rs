@@ -1,6 +1,6 @@
 //! The Node as the agent tells of it.
 
-use prost_types::Struct;
+use skep_api::Struct;
 use skep_api::{
     ContainerImage, Node, NodeAddress, NodeAddressType, NodeCondition, NodeStatus, Object, Time, convert,
 };

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
-use prost_types::Struct;
+use skep_api::Struct;
 use skep_api::{Node, NodeCondition, Object, convert};
 use tokio::{
     sync::watch,

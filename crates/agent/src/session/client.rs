@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use prost_types::Struct;
+use skep_api::Struct;
 use rand::RngExt;
 use skep_api::proto::{
     AgentMessage, Assignments, Heartbeat, Hello, ServerMessage, Welcome, agent_message::Message as Up,

@@ -1,5 +1,6 @@
 //! Reading objects: one, many, as rows, and as they change.
 
+mod documents;
 mod filter;
 mod info;
 mod list;
@@ -11,6 +12,7 @@ use skep_api::{Kind, ObjectKey, proto};
 
 use crate::failure::Failure;
 
+pub(crate) use documents::Documents;
 pub(crate) use info::info;
 pub(crate) use list::{list, table};
 pub(crate) use pages::Pages;

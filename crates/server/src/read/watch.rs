@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use skep_api::{
-    Object, convert,
+    Object,
     proto::{WatchEvent, WatchRequest, watch_event::Type},
 };
 use skep_state::{State, StateEvent};
@@ -11,7 +11,7 @@ use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::{filter::Filter, list::row};
+use super::{documents::Documents, filter::Filter, list::row};
 use crate::{clock::now, core::Core, failure::Failure, render};
 
 const BOOKMARK_INTERVAL: Duration = Duration::from_secs(60);
@@ -41,6 +41,7 @@ pub(crate) async fn watch(core: Arc<Core>, request: WatchRequest) -> Result<Rece
         columns_due: request.table,
         bookmarks: request.bookmarks,
         seen: from.unwrap_or(state.revision()),
+        documents: core.documents.clone(),
         out,
     };
     tokio::spawn(watcher.run(core, from.is_none().then_some(state)));
@@ -75,6 +76,7 @@ struct Watcher {
     bookmarks: bool,
     /// Everything up to this revision was sent.
     seen: u64,
+    documents: Arc<Documents>,
     out: mpsc::Sender<Sent>,
 }
 
@@ -168,19 +170,19 @@ impl Watcher {
             (Some(before), None) => {
                 let mut last = (*before).clone();
                 last.meta_mut().resource_version = event.revision.to_string();
-                Some(self.event(Type::Deleted, &last, event.revision))
+                Some(self.event(Type::Deleted, &Arc::new(last), event.revision))
             }
         }
     }
 
-    fn event(&mut self, r#type: Type, object: &Object, revision: u64) -> WatchEvent {
+    fn event(&mut self, r#type: Type, object: &Arc<Object>, revision: u64) -> WatchEvent {
         let mut event = WatchEvent {
             r#type: r#type.into(),
             resource_version: revision.to_string(),
             ..WatchEvent::default()
         };
         if !self.table {
-            event.object = Some(convert::to_struct(object));
+            event.object = Some(self.documents.of(object));
             return event;
         }
         event.row = Some(row(object, now()));

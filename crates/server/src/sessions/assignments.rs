@@ -187,7 +187,7 @@ mod tests {
         let Some(message) = message else {
             return "nothing".to_owned();
         };
-        let name = |document: prost_types::Struct| {
+        let name = |document: skep_api::Struct| {
             let object = convert::from_struct(document).unwrap();
             format!(" {}/{}", object.kind(), object.meta().name)
         };

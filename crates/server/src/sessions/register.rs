@@ -34,7 +34,7 @@ pub(super) fn reported_node(hello: &Hello) -> Result<Node, Failure> {
 }
 
 /// The node in a message of an agent.
-pub(super) fn node_in(document: prost_types::Struct) -> Result<Node, String> {
+pub(super) fn node_in(document: skep_api::Struct) -> Result<Node, String> {
     match convert::from_struct(document) {
         Ok(Object::Node(node)) => Ok(node),
         Ok(other) => Err(format!("is a {}, not a Node", other.kind())),

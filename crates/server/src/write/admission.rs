@@ -1,7 +1,7 @@
 //! From a document to an object that may be stored.
 
-use prost_types::Struct;
 use serde_json::Value;
+use skep_api::Struct;
 use skep_api::{
     FieldError, Kind, Namespace, Object, ObjectKey, Reason,
     admit::{self, Decoded, Validation},

@@ -1,7 +1,7 @@
 //! The last step of every write: try the change on a copy, then put it on the log.
 
 use skep_api::proto::{WriteOptions, WriteResult};
-use skep_state::{Applied, Change, Effect, Entry, Outcome, Refusal, State};
+use skep_state::{Applied, Change, Effect, Outcome, Refusal, State};
 
 use crate::{clock::now, core::Core, failure::Failure};
 
@@ -39,20 +39,34 @@ impl Commit {
         if self.request_id.is_empty() {
             return None;
         }
-        // An entry of a known id answers as before and does nothing; on a copy, an unknown one does nothing either.
-        let ask = |attempt| {
-            let request_id = self.id_of_attempt(attempt);
-            state
-                .clone()
-                .apply(&Entry {
-                    request_id,
-                    now: now(),
-                    changes: Vec::new(),
-                })
-                .into_iter()
-                .next()
-        };
-        (0..super::ATTEMPTS).map_while(ask).find_map(Result::ok)
+        let attempts = (0..super::ATTEMPTS).map(|attempt| self.id_of_attempt(attempt));
+        attempts
+            .chain([self.id_ahead()])
+            .filter_map(|id| state.answered(&id)?.first())
+            .find_map(|outcome| outcome.as_ref().ok().cloned())
+    }
+
+    /// Writes one change that is right by this server's own state, which may lag behind: what the log takes, it takes on
+    /// the state as it is then. Anything but a success on both is for [`Self::write`] to look at with a state that is
+    /// not behind; so is a dry run, and a change that would change nothing.
+    pub(super) async fn write_ahead(
+        &self,
+        core: &Core,
+        state: &State,
+        change: Change,
+    ) -> Result<Applied, Ahead> {
+        if let Some(applied) = self.answered_before(state) {
+            return Ok(applied);
+        }
+        let tried = state.try_change(&change, now());
+        if self.dry_run || !tried.is_ok_and(|applied| applied.effect != Effect::Nothing) {
+            return Err(Ahead::LookAgain);
+        }
+        let outcomes = core.propose(&self.id_ahead(), vec![change]).await;
+        match only(outcomes.map_err(Ahead::Failed)?) {
+            Ok(outcome) => outcome.map_err(|_| Ahead::LookAgain),
+            Err(rejected) => Err(Ahead::Failed(rejected.into())),
+        }
     }
 
     /// Writes one change. On a dry run, and where it would change nothing, the log is left alone.
@@ -63,22 +77,24 @@ impl Commit {
         change: Change,
         attempt: u32,
     ) -> Result<Applied, Rejected> {
-        let request_id = self.id_of_attempt(attempt);
-        let entry = Entry {
-            request_id: request_id.clone(),
-            now: now(),
-            changes: vec![change],
-        };
-        let tried = only(state.clone().apply(&entry))?;
+        let tried = state.try_change(&change, now());
         let nothing = matches!(&tried, Ok(applied) if applied.effect == Effect::Nothing);
         if self.dry_run || nothing {
             return tried.map_err(Rejected::Refused);
         }
         let outcomes = core
-            .propose(&request_id, entry.changes)
+            .propose(&self.id_of_attempt(attempt), vec![change])
             .await
             .map_err(Rejected::Failed)?;
         only(outcomes)?.map_err(Rejected::Refused)
+    }
+
+    /// An attempt that the log refused is no answer to the request.
+    fn id_ahead(&self) -> String {
+        match self.request_id.as_str() {
+            "" => String::new(),
+            id => format!("{id}#ahead"),
+        }
     }
 
     /// A retry after a lost race is another request: the first one's refusal is remembered.
@@ -89,6 +105,14 @@ impl Commit {
             (id, attempt) => format!("{id}#{attempt}"),
         }
     }
+}
+
+/// Why nothing was written by a state that may lag behind.
+pub(super) enum Ahead {
+    /// That state, or the log, does not allow it, or it is for no log.
+    LookAgain,
+    /// It is not known what came of it, or there is no way to the log.
+    Failed(Failure),
 }
 
 /// Why nothing was written.

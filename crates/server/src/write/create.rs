@@ -8,7 +8,7 @@ use skep_state::{Change, Refusal};
 
 use super::{
     ATTEMPTS, admission,
-    commit::{Commit, Rejected},
+    commit::{Ahead, Commit, Rejected},
     response,
 };
 use crate::{clock::now, core::Core, failure::Failure, stamp::stamp};
@@ -30,18 +30,22 @@ pub(super) async fn create_admitted(
     object: Object,
 ) -> Result<std::sync::Arc<Object>, Failure> {
     check_meta(&object)?;
+    match commit
+        .write_ahead(core, &core.state(), Change::create(stamped(&object)))
+        .await
+    {
+        Ok(applied) => return Ok(applied.object),
+        Err(Ahead::Failed(failure)) => return Err(failure),
+        Err(Ahead::LookAgain) => {}
+    }
     let state = core.read(false).await?;
     if let Some(applied) = commit.answered_before(&state) {
         return Ok(applied.object);
     }
     let generated = object.meta().name.is_empty();
     for attempt in 0..ATTEMPTS {
-        let mut candidate = object.clone();
-        stamp(candidate.meta_mut(), now());
-        match commit
-            .write(core, &state, Change::create(candidate), attempt)
-            .await
-        {
+        let change = Change::create(stamped(&object));
+        match commit.write(core, &state, change, attempt).await {
             Ok(applied) => return Ok(applied.object),
             Err(Rejected::Refused(Refusal::AlreadyExists { .. })) if generated => {}
             Err(rejected) => return Err(rejected.into()),
@@ -50,6 +54,12 @@ pub(super) async fn create_admitted(
     Err(Failure::Unavailable(
         "no free name was found: try again".to_owned(),
     ))
+}
+
+fn stamped(object: &Object) -> Object {
+    let mut candidate = object.clone();
+    stamp(candidate.meta_mut(), now());
+    candidate
 }
 
 /// Refuses what only the server sets; `uid` and times in a manifest that was read from a cluster are made anew.

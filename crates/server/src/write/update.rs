@@ -6,11 +6,11 @@ use skep_api::{
     Object,
     proto::{UpdateRequest, WriteResponse},
 };
-use skep_state::{Change, Precondition, State, Verb};
+use skep_state::{Applied, Change, Precondition, State, Verb};
 
 use super::{
     admission,
-    commit::{Commit, result_of},
+    commit::{Ahead, Commit, result_of},
     response,
 };
 use crate::{core::Core, failure::Failure};
@@ -21,6 +21,11 @@ pub(crate) async fn update(core: &Core, request: UpdateRequest) -> Result<WriteR
     let commit = Commit::of(options)?;
     let document = admission::document(request.object)?;
     let decoded = admission::admit(document, admission::validation(options))?;
+    match ahead(core, &commit, &decoded.object).await {
+        Ok(applied) => return Ok(response(&applied.object, result_of(&applied), decoded.warnings)),
+        Err(Ahead::Failed(failure)) => return Err(failure),
+        Err(Ahead::LookAgain) => {}
+    }
     let state = core.read(false).await?;
     if let Some(applied) = commit.answered_before(&state) {
         return Ok(response(&applied.object, result_of(&applied), decoded.warnings));
@@ -35,6 +40,24 @@ pub(crate) async fn update(core: &Core, request: UpdateRequest) -> Result<WriteR
     };
     let applied = commit.write(core, &state, change, 0).await?;
     Ok(response(&applied.object, result_of(&applied), decoded.warnings))
+}
+
+/// Replaces the object as this server has it, where it still is that one when the log takes the change.
+async fn ahead(core: &Core, commit: &Commit, object: &Object) -> Result<Applied, Ahead> {
+    let state = core.state();
+    let live = live(&state, object).map_err(|_| Ahead::LookAgain)?;
+    let named = Precondition::of(object);
+    let seen = Precondition::of(&live);
+    let differs = |named: bool| if named { Err(Ahead::LookAgain) } else { Ok(()) };
+    differs(named.uid.is_some() && named.uid != seen.uid)?;
+    differs(named.revision.is_some() && named.revision != seen.revision)?;
+    let new = carried_over(&live, object.clone());
+    admission::check_update(&live, &new).map_err(|_| Ahead::LookAgain)?;
+    let change = Change {
+        only_if: seen,
+        verb: Verb::Update(Box::new(new)),
+    };
+    commit.write_ahead(core, &state, change).await
 }
 
 fn live(state: &State, object: &Object) -> Result<Arc<Object>, Failure> {

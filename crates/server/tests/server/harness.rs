@@ -208,7 +208,7 @@ pub(crate) fn object_ref(kind: &str, name: &str) -> Option<proto::ObjectRef> {
     })
 }
 
-pub(crate) fn document(object: Option<prost_types::Struct>) -> Value {
+pub(crate) fn document(object: Option<skep_api::Struct>) -> Value {
     convert::value_from_struct(object.expect("an object"))
 }
 

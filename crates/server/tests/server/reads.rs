@@ -14,7 +14,7 @@ fn page(limit: u32, token: &str) -> ListRequest {
     }
 }
 
-fn names(items: Vec<prost_types::Struct>) -> Vec<String> {
+fn names(items: Vec<skep_api::Struct>) -> Vec<String> {
     let name = |item| {
         document(Some(item))["metadata"]["name"]
             .as_str()

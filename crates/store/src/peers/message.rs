@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The first byte of every message. Whoever speaks another version is refused, and says so.
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 
 /// What one server asks of another.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub(crate) enum Request {
     PreVote(VoteRequest<Types>),
     TransferLeader(TransferLeaderRequest<Types>),
     Snapshot(Chunk),
-    /// The JSON of an entry, for the leader.
+    /// The JSON of a list of entries, for the leader.
     Propose(Bytes),
     /// The index up to which a read that begins now must have seen the log; for the leader.
     ReadIndex,
@@ -65,7 +65,7 @@ pub(crate) enum Reply {
     Vote(VoteResponse<Types>),
     TransferLeader(TransferLeaderResponse<Types>),
     Snapshot(ChunkReply),
-    /// The JSON of the outcomes.
+    /// The JSON of the outcomes of each entry.
     Propose(Result<Bytes, ProposeError>),
     ReadIndex(Result<u64, ReadError>),
     Manage(Result<Vec<MemberStatus>, MembershipError>),

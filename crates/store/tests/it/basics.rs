@@ -1,7 +1,7 @@
 //! Proposing, reading, watching, stopping.
 
 use skep_state::{Change, Refusal};
-use skep_store::{Member, OpenError, ProposeError, Store, StoreConfig};
+use skep_store::{Member, OpenError, ProposeError, Store, StoreConfig, inspect};
 use skep_testkit::{config_map, namespace};
 
 use super::{accepted, entry, folder, has, key, open, write};
@@ -75,6 +75,23 @@ async fn proposals_of_many_at_once_are_all_carried_out() {
         assert!(writer.await.unwrap()[0].is_ok());
     }
     assert_eq!(store.state().revision(), 201);
+}
+
+#[tokio::test]
+async fn what_is_proposed_at_the_same_time_shares_an_entry_and_is_accepted_or_refused_on_its_own() {
+    let dir = folder();
+    let store = open(StoreConfig::new(dir.path())).await;
+    let written = (0..200).map(|number| {
+        let namespace = if number % 2 == 0 { "default" } else { "nowhere" };
+        let object = config_map(&format!("m{number}")).namespace(namespace);
+        store.propose(entry([Change::create(object)]))
+    });
+    for (number, outcomes) in futures::future::join_all(written).await.into_iter().enumerate() {
+        assert_eq!(outcomes.unwrap()[0].is_ok(), number % 2 == 0, "m{number}");
+    }
+    let snapshot = store.snapshot().await.unwrap();
+    let (_, entries) = inspect(&snapshot.path, None).unwrap().log_end.unwrap();
+    assert!(entries < 50, "200 proposals took {entries} entries of the log");
 }
 
 #[tokio::test]
