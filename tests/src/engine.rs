@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
     sync::atomic::{AtomicU32, Ordering},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nix::{sys::signal, unistd::Pid};
@@ -25,6 +25,9 @@ struct Own {
     bridge: String,
     daemon: Option<Child>,
 }
+
+/// How long an engine may take to give up what a node had.
+const GONE_WITHIN: Duration = Duration::from_secs(30);
 
 /// Engines of our own so far: tests of one process run side by side.
 static ENGINES: AtomicU32 = AtomicU32::new(0);
@@ -217,12 +220,21 @@ pub(crate) fn remove_node(host: &str, node: &str) {
             .output();
         String::from_utf8_lossy(&output.expect("docker is installed").stdout).into_owned()
     };
-    for id in docker(&["ps", "-aq", "--filter", &label]).lines() {
-        docker(&["rm", "-f", "-v", id]);
-    }
-    for id in docker(&["network", "ls", "-q", "--filter", &label]).lines() {
-        docker(&["network", "rm", id]);
-    }
+    // What was asked of the engine before its agent ended may still be on its way: a container that keeps a network.
+    let begin = Instant::now();
+    eventually("the engine has nothing more of the node", 2 * GONE_WITHIN, || {
+        let containers = docker(&["ps", "-aq", "--filter", &label]);
+        for id in containers.lines() {
+            docker(&["rm", "-f", "-v", id]);
+        }
+        let networks = docker(&["network", "ls", "-q", "--filter", &label]);
+        for id in networks.lines() {
+            docker(&["network", "rm", id]);
+        }
+        let gone = containers.is_empty() && networks.is_empty();
+        // A test that has failed already says why; another failure here would hide it.
+        (gone || begin.elapsed() > GONE_WITHIN).then_some(())
+    });
 }
 
 /// Mount points below a folder, deepest first.

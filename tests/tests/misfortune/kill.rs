@@ -2,7 +2,7 @@
 
 use skep_tests::{ControlPlane, Dice, Load, Loopback};
 
-const KILLS: usize = 12;
+const KILLS: usize = 9;
 
 #[test]
 fn servers_killed_again_and_again_lose_nothing_that_was_acknowledged() {

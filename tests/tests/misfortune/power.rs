@@ -2,7 +2,7 @@
 
 use skep_tests::{ControlPlane, Dice, Disk, Load, Loopback};
 
-const CUTS: usize = 6;
+const CUTS: usize = 5;
 const DISK_MIB: u64 = 256;
 
 /// A server whose power is cut, again and again, at any moment.

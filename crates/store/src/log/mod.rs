@@ -1,7 +1,7 @@
 //! The durable log of entries and votes.
 
 mod appends;
-mod codec;
+pub(crate) mod codec;
 
 use std::{
     io,

@@ -1,7 +1,7 @@
 //! The other servers: how they are asked, and how they are answered.
 
 mod incoming;
-mod message;
+pub(crate) mod message;
 mod network;
 mod serve;
 

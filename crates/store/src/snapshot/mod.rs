@@ -1,6 +1,7 @@
 //! Snapshots of the state: written whole or not at all, checksummed, the last two kept.
 
 mod file;
+mod framed;
 mod frames;
 mod head;
 mod sealed;
@@ -21,6 +22,7 @@ use crate::{
     vault::{Seal, VaultError},
 };
 pub(crate) use file::{ClearFile, SnapshotFile, encode, open, write};
+pub(crate) use framed::framed;
 pub(crate) use head::Head;
 pub use sealed::SealedWriter;
 
