@@ -9,6 +9,8 @@ mod blocking;
 mod config;
 mod error;
 mod folder;
+#[doc(hidden)]
+pub mod fuzzing;
 mod guide;
 mod home;
 mod leadership;
@@ -20,6 +22,7 @@ mod peers;
 mod propose;
 mod raft;
 mod reads;
+mod relief;
 mod reseal;
 mod snapshot;
 mod space;

@@ -153,6 +153,7 @@ impl Inner {
         let needed = config.free_bytes_min;
         match space::free_bytes(&config.dir) {
             Some(free) if needed > 0 && free < needed + bytes as u64 => {
+                self.short_of_space.notify_one();
                 Err(ProposeError::NoSpace { free, needed })
             }
             _ => Ok(()),

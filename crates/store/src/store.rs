@@ -11,7 +11,7 @@ use bytes::Bytes;
 use openraft::{ReadPolicy, ServerState, async_runtime::watch::WatchReceiver, errors::Fatal};
 use skep_state::{Compacted, State};
 use tokio::{
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
     task::JoinSet,
     time::{sleep, timeout},
 };
@@ -30,6 +30,7 @@ use crate::{
     peers::{Incoming, Manage, Network, Peers},
     raft::{Raft, SnapshotMeta, Types},
     reads::{self, Waiting},
+    relief,
     reseal::reseal,
     snapshot::{Head, Snapshots},
     upkeep::Upkeep,
@@ -72,6 +73,8 @@ pub(crate) struct Inner {
     pub(crate) failure: watch::Receiver<Option<String>>,
     pub(crate) reads: mpsc::Sender<Waiting>,
     pub(crate) lines: Lines,
+    /// Told when a write was refused for want of space.
+    pub(crate) short_of_space: Arc<Notify>,
     /// Emptied by shutdown.
     tasks: Mutex<JoinSet<()>>,
 }
@@ -300,12 +303,17 @@ impl Store {
             failure,
             reads,
             lines,
+            short_of_space: Arc::default(),
             tasks: Mutex::default(),
         });
         tasks.spawn(batch::write_own(Arc::downgrade(&inner), own_line));
         if inner.peers.any() {
             tasks.spawn(reads::answer_reads(Arc::downgrade(&inner), line));
             tasks.spawn(announce(Arc::downgrade(&inner)));
+            tasks.spawn(relief::give_way(
+                Arc::downgrade(&inner),
+                inner.short_of_space.clone(),
+            ));
         }
         if let Some(backups) = Backups::of(&inner) {
             tasks.spawn(backups.run());
