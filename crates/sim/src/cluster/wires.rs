@@ -156,7 +156,7 @@ impl Wires {
                 .as_ref()
                 .map_or_else(|| host_of(&address), |(host, _)| host.clone());
             match (self.fate(&me, &(host.clone(), self.life(&host))), door) {
-                (Fate::Arrives, Some((host, streams))) => return self.open(me, host, &streams),
+                (Fate::Arrives, Some((host, streams))) => return self.open(me, &host, &streams),
                 (Fate::Arrives | Fate::Breaks, _) => return Err(io::ErrorKind::ConnectionRefused.into()),
                 (Fate::Waits | Fate::Vanishes, _) => {
                     // Nobody answers, until something changes.
@@ -166,8 +166,8 @@ impl Wires {
         }
     }
 
-    fn open(&self, me: End, host: String, streams: &mpsc::Sender<Box<dyn Io>>) -> io::Result<DuplexStream> {
-        let there = (host.clone(), self.life(&host));
+    fn open(&self, me: End, host: &str, streams: &mpsc::Sender<Box<dyn Io>>) -> io::Result<DuplexStream> {
+        let there = (host.to_owned(), self.life(host));
         let number = self.with(|shared| {
             shared.streams += 1;
             shared.streams
