@@ -250,7 +250,7 @@ impl PodBuilder {
             ..ContainerStateTerminated::default()
         };
         let state = ContainerState {
-            terminated: Some(ended),
+            terminated: Some(Box::new(ended)),
             ..ContainerState::default()
         };
         self.0.status.phase = phase;

@@ -328,7 +328,7 @@ fn terminated(run: &Run, now: Time) -> ContainerState {
     };
     let finished = (*finished).min(now);
     ContainerState {
-        terminated: Some(ContainerStateTerminated {
+        terminated: Some(Box::new(ContainerStateTerminated {
             exit_code: *code,
             signal: 0,
             reason: reason.to_owned(),
@@ -336,7 +336,7 @@ fn terminated(run: &Run, now: Time) -> ContainerState {
             started_at: Some(started.unwrap_or(finished).whole_secs()),
             finished_at: Some(finished.whole_secs()),
             container_id: container_id(&run.id),
-        }),
+        })),
         ..ContainerState::default()
     }
 }

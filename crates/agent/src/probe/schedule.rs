@@ -36,9 +36,9 @@ impl ProbeKind {
 
     pub(super) fn of(self, container: &Container) -> Option<&Probe> {
         match self {
-            Self::Startup => container.startup_probe.as_ref(),
-            Self::Readiness => container.readiness_probe.as_ref(),
-            Self::Liveness => container.liveness_probe.as_ref(),
+            Self::Startup => container.startup_probe.as_deref(),
+            Self::Readiness => container.readiness_probe.as_deref(),
+            Self::Liveness => container.liveness_probe.as_deref(),
         }
     }
 }
@@ -180,9 +180,9 @@ mod tests {
             ..Probe::default()
         };
         Container {
-            readiness_probe: Some(readiness),
-            liveness_probe: Some(liveness),
-            startup_probe: Some(startup),
+            readiness_probe: Some(Box::new(readiness)),
+            liveness_probe: Some(Box::new(liveness)),
+            startup_probe: Some(Box::new(startup)),
             ..Container::default()
         }
     }

@@ -36,7 +36,7 @@ impl Dns {
 /// In the engine's terms; empty lists leave the choice to the engine, which looks where the node looks.
 pub(super) fn for_pod(pod: &Pod, node: &Dns) -> (Vec<String>, Vec<String>, Vec<String>) {
     let nothing = PodDnsConfig::default();
-    let config = pod.spec.dns_config.as_ref().unwrap_or(&nothing);
+    let config = pod.spec.dns_config.as_deref().unwrap_or(&nothing);
     let options = config.options.iter().map(|option| match &option.value {
         Some(value) => format!("{}:{value}", option.name),
         None => option.name.clone(),

@@ -250,8 +250,8 @@ async fn an_exec_probe_decides_what_is_ready() {
         ..Probe::default()
     };
     let (mut good, mut bad) = (pod("good"), pod("bad"));
-    good.spec.containers[0].readiness_probe = Some(probe("true"));
-    bad.spec.containers[0].liveness_probe = Some(probe("false"));
+    good.spec.containers[0].readiness_probe = Some(Box::new(probe("true")));
+    bad.spec.containers[0].liveness_probe = Some(Box::new(probe("false")));
     let scene = scene(&[good.into(), bad.into()]).await;
     scene.server.status(&uid("good"), "good is ready", is_ready).await;
     scene

@@ -45,16 +45,16 @@ pub struct Container {
     pub volume_mounts: Vec<VolumeMount>,
     /// Restarts the container when it fails.
     #[serde(skip_serializing_if = "is_default")]
-    pub liveness_probe: Option<Probe>,
+    pub liveness_probe: Option<Box<Probe>>,
     /// Counts the pod as not ready while it fails.
     #[serde(skip_serializing_if = "is_default")]
-    pub readiness_probe: Option<Probe>,
+    pub readiness_probe: Option<Box<Probe>>,
     /// Holds the other probes back until it succeeds; restarts the container when it fails.
     #[serde(skip_serializing_if = "is_default")]
-    pub startup_probe: Option<Probe>,
+    pub startup_probe: Option<Box<Probe>>,
     /// What is done after its start and before its end.
     #[serde(skip_serializing_if = "is_default")]
-    pub lifecycle: Option<Lifecycle>,
+    pub lifecycle: Option<Box<Lifecycle>>,
     /// File in the container whose text ends up in its status; `/dev/termination-log` where not stated.
     pub termination_message_path: String,
     /// Where the text comes from.
@@ -62,7 +62,7 @@ pub struct Container {
     pub termination_message_policy: TerminationMessagePolicy,
     /// What its processes may do.
     #[serde(skip_serializing_if = "is_default")]
-    pub security_context: Option<SecurityContext>,
+    pub security_context: Option<Box<SecurityContext>>,
     /// True keeps its standard input open.
     #[serde(skip_serializing_if = "is_default")]
     pub stdin: bool,
@@ -169,7 +169,7 @@ pub struct EnvVar {
     pub value: String,
     /// Where its value comes from.
     #[serde(skip_serializing_if = "is_default")]
-    pub value_from: Option<EnvVarSource>,
+    pub value_from: Option<Box<EnvVarSource>>,
 }
 
 /// Where a variable's value comes from. Exactly one field is set.

@@ -54,7 +54,7 @@ pub struct PodSpec {
     pub dns_policy: DnsPolicy,
     /// Name servers, search domains and options.
     #[serde(skip_serializing_if = "is_default")]
-    pub dns_config: Option<PodDnsConfig>,
+    pub dns_config: Option<Box<PodDnsConfig>>,
     /// Labels that the node must have.
     #[serde(skip_serializing_if = "is_default")]
     pub node_selector: BTreeMap<String, String>,
@@ -80,7 +80,7 @@ pub struct PodSpec {
     pub share_process_namespace: bool,
     /// What the containers' processes may do.
     #[serde(skip_serializing_if = "is_default")]
-    pub security_context: Option<PodSecurityContext>,
+    pub security_context: Option<Box<PodSecurityContext>>,
     /// Secrets with credentials for image registries.
     #[serde(skip_serializing_if = "is_default")]
     pub image_pull_secrets: Vec<LocalObjectReference>,
@@ -334,7 +334,7 @@ pub struct ContainerState {
     pub running: Option<ContainerStateRunning>,
     /// It ended.
     #[serde(skip_serializing_if = "is_default")]
-    pub terminated: Option<ContainerStateTerminated>,
+    pub terminated: Option<Box<ContainerStateTerminated>>,
 }
 
 /// A container that is not started yet.

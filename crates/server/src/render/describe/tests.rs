@@ -178,7 +178,7 @@ fn dress(pod: &mut Pod) {
         container_port: 8080,
         ..ContainerPort::default()
     });
-    container.readiness_probe = Some(http_probe());
+    container.readiness_probe = Some(Box::new(http_probe()));
     container
         .resources
         .requests
@@ -200,7 +200,7 @@ fn dress(pod: &mut Pod) {
     container.env.push(EnvVar {
         name: "PASSWORD".into(),
         value: String::new(),
-        value_from: Some(source),
+        value_from: Some(Box::new(source)),
     });
     let mount = VolumeMount {
         name: "config".into(),
@@ -223,7 +223,7 @@ fn ended(exit_code: i32, reason: &str) -> ContainerState {
         ..ContainerStateTerminated::default()
     };
     ContainerState {
-        terminated: Some(end),
+        terminated: Some(Box::new(end)),
         ..ContainerState::default()
     }
 }
@@ -314,7 +314,7 @@ fn a_crashing_container_says_how_it_ended() {
 #[test]
 fn a_probe_that_does_not_pass_gives_its_last_answer() {
     let mut pod = bound("web").running().build();
-    pod.spec.containers[0].readiness_probe = Some(http_probe());
+    pod.spec.containers[0].readiness_probe = Some(Box::new(http_probe()));
     expect![[r#"the readiness probe of container "main" (http-get http://:8080/healthz) to succeed; it has not failed yet"#]].assert_eq(&waits(&state([node("a").object()]), &pod));
     let mut failure = event(
         &pod,
@@ -324,7 +324,7 @@ fn a_probe_that_does_not_pass_gives_its_last_answer() {
     );
     (failure.count, failure.last_timestamp) = (4, Some(at(55)));
     expect![[r#"the readiness probe of container "main" (http-get http://:8080/healthz) to succeed; 5s ago, 4 times so far: Readiness probe failed: HTTP probe failed with statuscode: 503"#]].assert_eq(&waits(&state([node("a").object(), failure.into()]), &pod));
-    pod.spec.containers[0].startup_probe = Some(http_probe());
+    pod.spec.containers[0].startup_probe = Some(Box::new(http_probe()));
     expect![[r#"the startup probe of container "main" (http-get http://:8080/healthz) to succeed; it has not failed yet"#]].assert_eq(&waits(&state([node("a").object()]), &pod));
 }
 

@@ -62,7 +62,7 @@ fn ended(exit_code: i32, reason: &str) -> ContainerState {
         ..ContainerStateTerminated::default()
     };
     ContainerState {
-        terminated: Some(ended),
+        terminated: Some(Box::new(ended)),
         ..ContainerState::default()
     }
 }
