@@ -59,6 +59,11 @@ impl Context {
         Ok(context)
     }
 
+    /// How long one answer is waited for; `None` for ever.
+    pub(crate) fn request_timeout(&self) -> Option<std::time::Duration> {
+        Some(self.globals.request_timeout).filter(|timeout| !timeout.is_zero())
+    }
+
     /// The connected client.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ mod apply;
 mod commit;
 mod create;
 mod delete;
+mod json_patch;
 mod patch;
 mod reserved;
 mod update;

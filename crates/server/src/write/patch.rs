@@ -14,6 +14,7 @@ use skep_state::{Change, State};
 use super::{
     ATTEMPTS, admission,
     commit::{Commit, result_of},
+    json_patch,
     response,
     update::carried_over,
 };
@@ -140,11 +141,7 @@ impl Patch {
         let mut after = before.clone();
         match self.r#type {
             Type::Merge => after = merge::merge_patch(before, &self.patch),
-            Type::Json => {
-                let patch: json_patch::Patch = serde_json::from_value(self.patch.clone())
-                    .map_err(|error| Failure::BadRequest(format!("patch: is no JSON patch: {error}")))?;
-                json_patch::patch(&mut after, &patch).map_err(|error| refused(&error))?;
-            }
+            Type::Json => json_patch::apply(&mut after, &self.patch).map_err(|why| refused(&why))?,
             Type::Unspecified | Type::StrategicMerge => {
                 after = merge::strategic(before, &self.patch, kind).map_err(|error| refused(&error))?;
             }

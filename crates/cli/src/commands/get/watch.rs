@@ -17,7 +17,7 @@ use crate::{
     watch::Changes,
 };
 
-/// Shows what there is (unless `--watch-only`), then each change, until it is ended from outside.
+/// Shows what there is (unless `--watch-only`), then each change, until it is ended from outside, or `--request-timeout` is over.
 ///
 /// # Errors
 /// Where the server refuses, or stays out of reach.
@@ -31,16 +31,23 @@ pub(super) async fn run(args: &GetArgs, part: &Part, ctx: &Context) -> anyhow::R
             .expect("one name is one object"),
         _ => anyhow::bail!("you may only watch one object by name; select several with -l"),
     };
-    match args.document_format() {
-        Some(format) => {
-            let documents = Documents {
-                args,
-                format,
-                listing,
-            };
-            documents.run(part, ctx).await?;
+    let watching = async {
+        match args.document_format() {
+            Some(format) => {
+                let documents = Documents {
+                    args,
+                    format,
+                    listing,
+                };
+                documents.run(part, ctx).await
+            }
+            None => rows(args, part, &listing, ctx).await,
         }
-        None => rows(args, part, &listing, ctx).await?,
+    };
+    match ctx.request_timeout() {
+        None => watching.await?,
+        // The time that was asked for is over: that is no failure.
+        Some(timeout) => tokio::time::timeout(timeout, watching).await.unwrap_or(Ok(()))?,
     }
     Ok(ExitCode::SUCCESS)
 }
