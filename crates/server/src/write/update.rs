@@ -55,26 +55,22 @@ pub(super) fn carried_over(live: &Object, mut new: Object) -> Object {
     meta.deletion_timestamp = old.deletion_timestamp;
     meta.deletion_grace_period_seconds = old.deletion_grace_period_seconds;
     meta.generate_name.clone_from(&old.generate_name);
+    new.copy_status(live);
     match (live, &mut new) {
         (Object::Namespace(live), Object::Namespace(new)) => {
             new.spec.finalizers.clone_from(&live.spec.finalizers);
-            new.status.clone_from(&live.status);
         }
         (Object::Node(live), Object::Node(new)) => {
             if new.spec.pod_cidr.is_empty() {
                 new.spec.pod_cidr.clone_from(&live.spec.pod_cidr);
                 new.spec.pod_cidrs.clone_from(&live.spec.pod_cidrs);
             }
-            new.status.clone_from(&live.status);
         }
         (Object::Pod(live), Object::Pod(new)) => {
             if new.spec.node_name.is_empty() {
                 new.spec.node_name.clone_from(&live.spec.node_name);
             }
-            new.status.clone_from(&live.status);
         }
-        (Object::ReplicaSet(live), Object::ReplicaSet(new)) => new.status.clone_from(&live.status),
-        (Object::Deployment(live), Object::Deployment(new)) => new.status.clone_from(&live.status),
         _ => {}
     }
     new
