@@ -11,6 +11,7 @@ mod event_garbage;
 pub mod events;
 mod garbage;
 mod hash;
+mod manager;
 mod namespace;
 mod node;
 mod pod_garbage;
@@ -19,6 +20,7 @@ mod replica_set;
 mod settings;
 
 pub use controller::{Context, Controller, EventNote, Lease, Reconciled};
+pub use manager::{Draft, Fate, Manager, Moment, Origin, Work};
 pub use settings::{Ipv4Block, ParseBlockError, Settings};
 
 /// Every controller of a cluster.

@@ -3,10 +3,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use skep_api::{Condition, ConditionStatus, Kind, Node, NodeCondition, Object, ObjectKey, Pod, Time};
-use skep_controllers::EventNote;
 use skep_scheduler::{Decision, Explanation, Scheduler};
 use skep_state::{Change, Precondition, State, StateEvent, Verb};
-use tokio::time::Instant;
+
+use crate::EventNote;
 
 /// The name of the scheduler in pods and events.
 const COMPONENT: &str = "default-scheduler";
@@ -32,8 +32,8 @@ pub(super) struct Placing {
     waiting: BTreeSet<ObjectKey>,
     /// Tried without success; tried again once something has changed that may help.
     unschedulable: BTreeSet<ObjectKey>,
-    retry_at: Option<Instant>,
-    retried_at: Option<Instant>,
+    retry_at: Option<Duration>,
+    retried_at: Option<Duration>,
 }
 
 impl Placing {
@@ -55,7 +55,7 @@ impl Placing {
     }
 
     /// Takes note of a change.
-    pub(super) fn follow(&mut self, event: &StateEvent, now: Instant) {
+    pub(super) fn follow(&mut self, event: &StateEvent, now: Duration) {
         let helps = match event.kind {
             Kind::Node => self.follow_node(event),
             Kind::Pod => self.follow_pod(event),
@@ -115,7 +115,7 @@ impl Placing {
     }
 
     /// When there is something to do without a change; `None` where there is not.
-    pub(super) fn next_at(&self, now: Instant) -> Option<Instant> {
+    pub(super) fn next_at(&self, now: Duration) -> Option<Duration> {
         if self.waiting.is_empty() {
             self.retry_at
         } else {
@@ -124,7 +124,7 @@ impl Placing {
     }
 
     /// Decides for the pods that wait.
-    pub(super) fn place(&mut self, state: &State, wall: Time, now: Instant) -> Vec<Placement> {
+    pub(super) fn place(&mut self, state: &State, wall: Time, now: Duration) -> Vec<Placement> {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
             self.retried_at = Some(now);
