@@ -23,6 +23,7 @@ pub(super) fn spec(spec: &mut PodSpec, path: &Path<'_>, warnings: &mut Vec<Strin
             warn(container, &path.index(index), warnings);
         }
     }
+    default_pod_requests(spec);
     for volume in &mut spec.volumes {
         let files = volume
             .downward_api
@@ -39,6 +40,19 @@ pub(super) fn spec(spec: &mut PodSpec, path: &Path<'_>, warnings: &mut Vec<Strin
             .chain(projected)
             .filter_map(|file| file.field_ref.as_mut())
             .for_each(default_field_ref);
+    }
+}
+
+/// Where the pod as a whole has limits, it asks for what its containers ask for, or else for the limit.
+fn default_pod_requests(spec: &mut PodSpec) {
+    if spec.resources.limits.is_empty() {
+        return;
+    }
+    let of_containers = spec.container_requests();
+    let resources = &mut spec.resources;
+    for (resource, limit) in &resources.limits {
+        let amount = of_containers.get(resource).unwrap_or(limit);
+        resources.requests.entry(resource.clone()).or_insert(*amount);
     }
 }
 

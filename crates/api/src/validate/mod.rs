@@ -1,5 +1,6 @@
 //! What makes an object sound, kind by kind. Defaults have been filled in before.
 
+mod affinity;
 mod config;
 mod container;
 mod env;
@@ -10,6 +11,7 @@ mod node;
 mod pod;
 mod probe;
 mod resources;
+mod scheduling;
 mod security;
 mod selector;
 mod update;
