@@ -84,8 +84,22 @@ macro_rules! kinds {
 kinds! {
     /// A space of names.
     Namespace = names("namespaces", "namespace", &["ns"]).of_cluster();
+    /// How much pods matter compared with others.
+    PriorityClass = names("priorityclasses", "priorityclass", &["pc"])
+        .group("scheduling.k8s.io", "scheduling.k8s.io/v1")
+        .of_cluster();
+    /// Nodes of one sort.
+    NodePool = names("nodepools", "nodepool", &["pool", "pools"]).group("skep.io", "skep.io/v1").of_cluster();
+    /// How a sort of workload is run.
+    WorkloadTier = names("workloadtiers", "workloadtier", &["tier", "tiers"]).group("skep.io", "skep.io/v1").of_cluster();
     /// A machine that runs pods.
     Node = names("nodes", "node", &["no"]).of_cluster();
+    /// How much the objects of a namespace may take up together.
+    ResourceQuota = names("resourcequotas", "resourcequota", &["quota"]);
+    /// What single pods and containers of a namespace may ask for.
+    LimitRange = names("limitranges", "limitrange", &["limits"]);
+    /// How many pods may be away at the same time of somebody's own will.
+    PodDisruptionBudget = names("poddisruptionbudgets", "poddisruptionbudget", &["pdb"]).group("policy", "policy/v1");
     /// Non-secret configuration.
     ConfigMap = names("configmaps", "configmap", &["cm"]);
     /// Secret configuration.

@@ -6,6 +6,7 @@
 pub mod admit;
 pub mod convert;
 pub mod default;
+pub mod duration;
 mod errors;
 pub mod explain;
 mod field_error;
@@ -27,6 +28,7 @@ pub mod status;
 mod suggest;
 mod time;
 pub mod validate;
+pub mod well_known;
 pub mod yaml;
 
 /// Generated gRPC messages, clients and servers of the package `skep.v1`.

@@ -4,7 +4,8 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de::DeserializeOwn
 use serde_json::{Map, Value};
 
 use crate::{
-    ConfigMap, Deployment, Event, Kind, Namespace, Node, ObjectKey, ObjectMeta, Pod, ReplicaSet, Secret,
+    ConfigMap, Deployment, Event, Kind, LimitRange, Namespace, Node, NodePool, ObjectKey, ObjectMeta, Pod,
+    PodDisruptionBudget, PriorityClass, ReplicaSet, ResourceQuota, Secret, WorkloadTier,
 };
 
 /// What all kinds share.
@@ -151,7 +152,13 @@ macro_rules! objects {
 // Kinds with a status name its field.
 objects!(
     Namespace { status },
+    PriorityClass,
+    NodePool { status },
+    WorkloadTier,
     Node { status },
+    ResourceQuota { status },
+    LimitRange,
+    PodDisruptionBudget { status },
     ConfigMap,
     Secret,
     Pod { status },

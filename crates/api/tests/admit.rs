@@ -846,8 +846,8 @@ fn head_of_a_document_is_checked_first() {
     refused(
         json!({ "apiVersion": "v1", "kind": "Service" }),
         &expect![[r#"
-        NotSupported kind: `Service` in `v1` is not a kind of this cluster; it has Namespace, Node, ConfigMap, Secret, Pod, ReplicaSet, Deployment, Event
-    "#]],
+            NotSupported kind: `Service` in `v1` is not a kind of this cluster; it has Namespace, PriorityClass, NodePool, WorkloadTier, Node, ResourceQuota, LimitRange, PodDisruptionBudget, ConfigMap, Secret, Pod, ReplicaSet, Deployment, Event
+        "#]],
     );
 }
 

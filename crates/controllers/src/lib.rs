@@ -6,6 +6,7 @@
 
 mod adoption;
 mod controller;
+mod defaults;
 mod deployment;
 mod event_garbage;
 pub mod events;
@@ -20,6 +21,7 @@ mod replica_set;
 mod settings;
 
 pub use controller::{Context, Controller, EventNote, Lease, Reconciled};
+pub use defaults::{DEFAULTS_ANNOTATION, DEFAULTS_VERSION, SYSTEM_NAMESPACE, missing_defaults};
 pub use manager::{Draft, Fate, Manager, Moment, Origin, Work};
 pub use settings::{Ipv4Block, ParseBlockError, Settings};
 

@@ -23,7 +23,6 @@ pub(super) fn spec(spec: &mut PodSpec, path: &Path<'_>, warnings: &mut Vec<Strin
             warn(container, &path.index(index), warnings);
         }
     }
-    default_pod_requests(spec);
     for volume in &mut spec.volumes {
         let files = volume
             .downward_api
@@ -41,6 +40,17 @@ pub(super) fn spec(spec: &mut PodSpec, path: &Path<'_>, warnings: &mut Vec<Strin
             .filter_map(|file| file.field_ref.as_mut())
             .for_each(default_field_ref);
     }
+}
+
+/// Containers with a limit and no request ask for the limit.
+pub(super) fn requests(spec: &mut PodSpec) {
+    for container in spec.init_containers.iter_mut().chain(&mut spec.containers) {
+        let resources = &mut container.resources;
+        for (resource, limit) in &resources.limits {
+            resources.requests.entry(resource.clone()).or_insert(*limit);
+        }
+    }
+    default_pod_requests(spec);
 }
 
 /// Where the pod as a whole has limits, it asks for what its containers ask for, or else for the limit.
@@ -62,13 +72,6 @@ fn default_container(container: &mut Container, host_network: bool) {
     }
     if container.image_pull_policy.is_none() {
         container.image_pull_policy = Some(pull_policy(&container.image));
-    }
-    for (resource, limit) in &container.resources.limits {
-        container
-            .resources
-            .requests
-            .entry(resource.clone())
-            .or_insert(*limit);
     }
     if host_network {
         container
