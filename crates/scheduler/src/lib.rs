@@ -6,6 +6,7 @@
 
 mod batch;
 mod catalog;
+mod decision;
 mod explain;
 mod filter;
 mod load;
@@ -13,8 +14,11 @@ mod node;
 mod resource;
 mod scheduler;
 mod score;
+mod settings;
 mod wish;
 
+pub use decision::{Decision, Outcome, Victim};
 pub use explain::Explanation;
 pub use filter::Rejection;
-pub use scheduler::{Decision, Scheduler};
+pub use scheduler::Scheduler;
+pub use settings::{Budget, SchedulerSettings, Scoring};

@@ -2,12 +2,12 @@
 
 use std::{collections::HashMap, sync::Arc};
 
-use skep_api::{Node, ObjectKey, Pod, Resource};
+use skep_api::{Node, Pod, Resource};
 
 use crate::{
     batch::Batch,
     catalog::Catalog,
-    explain::Explanation,
+    decision::{Decision, Outcome},
     filter::{Rejection, obstacles},
     load::{Load, takes_room},
     node::NodeRow,
@@ -31,17 +31,6 @@ pub struct Scheduler {
 struct Placed {
     node: Arc<str>,
     load: Arc<Load>,
-}
-
-/// What was decided for a pending pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// The pod's namespace and name.
-    pub key: ObjectKey,
-    /// The pod's uid.
-    pub uid: String,
-    /// The node's name, or why no node fits.
-    pub outcome: Result<String, Explanation>,
 }
 
 impl Default for Scheduler {
@@ -122,6 +111,10 @@ impl Scheduler {
                 self.pods.insert(uid.clone(), Placed { node, load });
                 self.nodes[index].name.clone()
             });
+            let outcome = match outcome {
+                Ok(node) => Outcome::Bind { node },
+                Err(why) => Outcome::Wait(Box::new(why)),
+            };
             decisions.push(Decision {
                 key: pod.key(),
                 uid: uid.clone(),

@@ -52,11 +52,16 @@ impl Draft {
     }
 
     pub(super) fn add_placement(&mut self, placement: Placement) {
-        if let Some(change) = placement.change {
-            self.changes.push(change);
-            self.origins.push(Origin::Placement(placement.pod, placement.uid));
-        }
-        self.notes.extend(placement.note);
+        let Placement {
+            pod,
+            uid,
+            changes,
+            notes,
+        } = placement;
+        let origin = |_: &Change| Origin::Placement(pod.clone(), uid.clone());
+        self.origins.extend(changes.iter().map(origin));
+        self.changes.extend(changes);
+        self.notes.extend(notes);
     }
 
     pub(super) fn add_record(&mut self, changes: Vec<Change>) {

@@ -6,6 +6,7 @@
 mod draft;
 mod placing;
 mod queue;
+mod waiting;
 
 use std::{collections::BTreeMap, time::Duration};
 

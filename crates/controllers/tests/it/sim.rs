@@ -294,7 +294,7 @@ impl Sim {
         let bind = |decision: skep_scheduler::Decision| {
             let verb = Verb::Bind {
                 pod: decision.key,
-                node: decision.outcome.ok()?,
+                node: decision.outcome.bound_to()?.to_owned(),
             };
             Some(Change {
                 only_if: Precondition {

@@ -37,7 +37,7 @@ fn pod_that_is_larger_than_every_node_can_never_fit() {
         huge -> pending: 0/2 nodes fit: 2 have too little cpu (64 wanted, 8 free at most), 1 has too little memory (6Gi wanted, 4Gi free at most); it can never fit: 64 cpu wanted, the largest node has 8
     "#]],
     );
-    assert!(scheduled.decide()[0].outcome.as_ref().unwrap_err().never_fits());
+    assert!(scheduled.decide()[0].outcome.explanation().unwrap().never_fits());
 }
 
 #[test]
