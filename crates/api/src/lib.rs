@@ -19,6 +19,7 @@ pub mod labels;
 pub mod merge;
 mod meta;
 pub mod names;
+pub mod node_label;
 mod object;
 mod path;
 mod quantity;
