@@ -1,8 +1,14 @@
 //! How an agent is set up: which node it is, where it keeps files, which server it dials, and its thresholds.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use skep_api::{Quantity, ResourceList, Taint};
+
+use crate::devices::{DeviceDeclaration, GpuConfig};
 
 /// How an agent is set up. Start from [`AgentConfig::default`] and change what differs.
 #[derive(Clone, Debug, PartialEq)]
@@ -23,6 +29,16 @@ pub struct AgentConfig {
     pub pods_max: u32,
     /// `cpu`, `memory` and `ephemeral-storage` kept back from pods.
     pub system_reserved: ResourceList,
+    /// Devices that the node offers, besides GPUs.
+    pub devices: Vec<DeviceDeclaration>,
+    /// GPUs that the node offers.
+    pub gpus: GpuConfig,
+    /// Whether containers may have CPUs to themselves.
+    pub cpu_manager: CpuManager,
+    /// CPUs kept back from pods; `None`: the first ones, as many as `system_reserved` says.
+    pub reserved_cpus: Option<BTreeSet<u32>>,
+    /// Where `proc` and `sys` are found.
+    pub system_root: PathBuf,
     /// When the node says that it runs short of something.
     pub pressure: PressureThresholds,
     /// When unused images are removed.
@@ -48,6 +64,11 @@ impl Default for AgentConfig {
             taints: Vec::new(),
             pods_max: 110,
             system_reserved: BTreeMap::from([("memory".to_owned(), Quantity::from_bytes(100 << 20))]),
+            devices: Vec::new(),
+            gpus: GpuConfig::default(),
+            cpu_manager: CpuManager::None,
+            reserved_cpus: None,
+            system_root: PathBuf::from("/"),
             pressure: PressureThresholds::default(),
             image_gc: ImageGcThresholds::default(),
             parallel_starts: 8,
@@ -56,6 +77,16 @@ impl Default for AgentConfig {
             offline_after: Duration::from_secs(3),
         }
     }
+}
+
+/// Whether containers may have CPUs to themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CpuManager {
+    /// Every container runs on all CPUs.
+    #[default]
+    None,
+    /// A container that asks for whole CPUs, in a pod of the class Guaranteed, has them to itself; the others share the rest.
+    Static,
 }
 
 /// Where the servers are.

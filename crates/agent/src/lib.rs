@@ -9,6 +9,8 @@ mod check;
 mod checkpoint;
 mod clock;
 mod config;
+mod cpus;
+mod devices;
 mod engine;
 mod error;
 mod gc;
@@ -35,7 +37,10 @@ mod testing;
 pub mod volumes;
 mod worker;
 
-pub use config::{AgentConfig, ImageGcThresholds, PressureThresholds, ServerAddress, TlsFiles, host_name};
+pub use config::{
+    AgentConfig, CpuManager, ImageGcThresholds, PressureThresholds, ServerAddress, TlsFiles, host_name,
+};
+pub use devices::{Declared, DeviceDeclaration, GPU, Gpu, GpuConfig, parse_cpu_list};
 pub use error::AgentError;
 
 use std::sync::Arc;

@@ -106,6 +106,7 @@ impl Manager {
                 },
                 Some(done) = self.tasks.join_next() => self.finish(done),
                 () = tokio::time::sleep_until(network_again), if wants_network => self.set_up_network().await,
+                () = self.shared.devices.freed() => self.workers.values().for_each(|inbox| inbox.retry()),
                 () = &mut patience, if self.saved.is_some() => self.restore().await,
             }
         }

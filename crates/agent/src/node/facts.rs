@@ -11,6 +11,9 @@ use skep_api::{NodeSystemInfo, Quantity, ResourceList};
 use super::{address, disk};
 use crate::AgentConfig;
 
+/// Where the firmware names the kind of machine, below the system's root.
+const PRODUCT: &str = "sys/class/dmi/id/product_name";
+
 /// What the machine is made of.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct MachineFacts {
@@ -20,6 +23,8 @@ pub(crate) struct MachineFacts {
     pub(crate) info: NodeSystemInfo,
     /// The machine's name.
     pub(crate) host_name: String,
+    /// The kind of machine as its firmware names it, such as `t3.large` or `PowerEdge-R640`; empty where it does not.
+    pub(crate) instance_type: String,
     /// The address of the interface that the default route leaves by; empty where there is none.
     pub(crate) address: String,
     /// Bytes of memory.
@@ -45,6 +50,7 @@ impl MachineFacts {
                 .collect(),
             info: system_info(),
             host_name: crate::host_name(),
+            instance_type: instance_type(&line(config.system_root.join(PRODUCT))),
             address: address::default_route(),
             memory_bytes,
         }
@@ -65,6 +71,19 @@ pub(crate) fn allocatable(capacity: &ResourceList, reserved: &ResourceList) -> R
         )
     };
     capacity.iter().map(left).collect()
+}
+
+/// As a label's value.
+fn instance_type(product: &str) -> String {
+    let kept = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = product.chars().take(63).map(kept).collect();
+    name.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
 }
 
 fn cpus() -> i64 {
@@ -134,6 +153,19 @@ mod tests {
             ])
         };
         assert_eq!(allocatable(&list(2000, 100), &list(500, 200)), list(1500, 0));
+    }
+
+    #[test]
+    fn the_kind_of_machine_is_a_labels_value() {
+        for (product, label) in [
+            ("t3.large", "t3.large"),
+            ("PowerEdge R640 (rev. 2)", "PowerEdge-R640--rev.-2"),
+            ("", ""),
+            ("???", ""),
+        ] {
+            assert_eq!(instance_type(product), label);
+            assert_eq!(skep_api::names::label_value(label), None);
+        }
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub(crate) async fn report(
         let away = engine.borrow().away.is_some();
         tokio::select! {
             _ = tick.tick() => {}
-            () = shared.bridge_changed.notified() => {}
+            () = shared.node_changed.notified() => {}
             changed = engine.changed() => if changed.is_err() { return },
             // Once more when patience with the engine is over.
             () = tokio::time::sleep(ENGINE_PATIENCE), if away => {}
@@ -81,6 +81,7 @@ impl Reporter {
             .map_or(&[], |(_, node)| &node.status.conditions);
         let view = NodeView {
             config: &self.shared.config,
+            devices: &self.shared.devices,
             facts: &self.facts,
             engine: &engine,
             bridge: &bridge,

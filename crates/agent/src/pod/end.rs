@@ -25,6 +25,7 @@ pub(super) fn plan_ended(desired: &Desired, observed: &Observed, now: Time, plan
     } else if observed.address != Address::None {
         plan.act(Action::FreeAddress);
     }
+    free_devices(observed, plan);
 }
 
 /// Ends what runs, then removes containers, volumes and address.
@@ -45,6 +46,13 @@ pub(super) fn plan_gone(desired: &Desired, observed: &Observed, now: Time, plan:
     }
     if observed.address != Address::None {
         plan.act(Action::FreeAddress);
+    }
+    free_devices(observed, plan);
+}
+
+fn free_devices(observed: &Observed, plan: &mut Plan<'_>) {
+    if observed.devices.is_some() {
+        plan.act(Action::FreeDevices);
     }
 }
 

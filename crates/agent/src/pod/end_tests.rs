@@ -159,6 +159,49 @@ fn an_evicted_pod_fails_with_the_reason() {
     );
 }
 
+const WITH_DEVICE: &str =
+    r#""containers": [{"name": "web", "image": "web:v1", "resources": {"limits": {"x.io/d": "1"}}}]"#;
+
+#[test]
+fn devices_are_taken_before_the_first_start_and_given_back_after_the_end() {
+    let mut story = story(WITH_DEVICE);
+    story.settle();
+    check(
+        &mut story,
+        &expect![[r#"
+        SetUpVolumes + TakeAddress + TakeDevices + EnsureImage web#0
+        Start web#0
+        = Running; web running ready
+    "#]],
+    );
+    check(
+        delete(&mut story, 30).settle(),
+        &expect![[r#"
+        -- it is deleted
+        Stop web in 30s + Say Killing: Stopping container web
+        Remove web-1
+        TearDownVolumes + FreeAddress + FreeDevices
+        = Failed; web (Error 143); gone
+    "#]],
+    );
+}
+
+#[test]
+fn a_pod_that_its_node_can_never_serve_fails_with_the_reason() {
+    let mut story = story(WITH_DEVICE);
+    story.no_devices = Some("Allocate failed".to_owned());
+    story.settle();
+    check(
+        &mut story,
+        &expect![[r#"
+        SetUpVolumes + TakeAddress + TakeDevices + EnsureImage web#0
+        ! UnexpectedAdmissionError: Allocate failed
+        FreeAddress
+        = Failed UnexpectedAdmissionError; web [ContainerCreating]
+    "#]],
+    );
+}
+
 #[test]
 fn a_pod_that_is_over_gives_its_address_back_and_tells_it_still() {
     let mut story = one(r#""restartPolicy": "Never","#);

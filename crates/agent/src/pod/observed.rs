@@ -3,12 +3,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
+    sync::Arc,
 };
 
 use skep_api::{PodStatus, Time};
 
 use super::{Run, Work};
-use crate::runtime::{ContainerId, ImageInfo};
+use crate::{
+    devices::PodDevices,
+    runtime::{ContainerId, ImageInfo},
+};
 
 /// What is seen of a pod. All of it but `images`, `failed`, `working` and `hooks` can be rebuilt from the engine.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +23,8 @@ pub(crate) struct Observed {
     pub(crate) volumes: VolumeState,
     /// The pod's address.
     pub(crate) address: Address,
+    /// The devices and CPUs that are its own.
+    pub(crate) devices: Option<Arc<PodDevices>>,
     /// The container that holds the namespaces, if there is one.
     pub(crate) holder: Option<Run>,
     /// Runs by container name, oldest first.
@@ -37,6 +43,8 @@ pub(crate) struct Observed {
     pub(crate) hooks: BTreeMap<ContainerId, Hook>,
     /// Why the pod is evicted, if it is.
     pub(crate) evicted: Option<String>,
+    /// Why the node can never run the pod, if so.
+    pub(crate) refused: Option<String>,
     /// The status as it was reported last.
     pub(crate) status: PodStatus,
 }

@@ -9,6 +9,8 @@ pub struct EngineInfo {
     pub version: String,
     /// Where images and containers lie on disk.
     pub root: PathBuf,
+    /// Names of the runtimes that start its containers, such as `runc` and `nvidia`.
+    pub runtimes: Vec<String>,
 }
 
 /// The bridge that pods live on.

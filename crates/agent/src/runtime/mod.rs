@@ -63,6 +63,9 @@ pub trait Runtime: Send + Sync + 'static {
     /// Removes it with its log; kills it where it runs.
     async fn remove(&self, id: &str) -> Result<(), RuntimeError>;
 
+    /// Has it run on these CPUs from now on, such as `0-2,5`; one that is gone is fine.
+    async fn set_cpus(&self, id: &str, cpus: &str) -> Result<(), RuntimeError>;
+
     /// One container; `None` where it is gone.
     async fn container(&self, id: &str) -> Result<Option<Container>, RuntimeError>;
 

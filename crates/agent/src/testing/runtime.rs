@@ -32,6 +32,8 @@ struct State {
     containers: BTreeMap<String, Container>,
     /// Environments by container name.
     environments: BTreeMap<String, Vec<String>>,
+    /// CPUs by container id.
+    cpus: BTreeMap<String, String>,
     images: BTreeSet<String>,
     networks: BTreeMap<String, String>,
     no_networks: Option<String>,
@@ -97,6 +99,16 @@ impl FakeRuntime {
     /// What a container was made with, as `NAME=value`.
     pub(crate) fn environment(&self, name: &str) -> Vec<String> {
         self.lock().environments.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The CPUs that a container runs on, by its name.
+    pub(crate) fn cpus(&self, name: &str) -> Option<String> {
+        let state = self.lock();
+        let container = state
+            .containers
+            .values()
+            .find(|container| container.name == name)?;
+        state.cpus.get(&container.id).cloned()
     }
 
     /// All containers.
@@ -188,6 +200,7 @@ impl Runtime for FakeRuntime {
         self.there().map(|_| EngineInfo {
             version: "1.2.3".to_owned(),
             root: "/".into(),
+            ..EngineInfo::default()
         })
     }
 
@@ -267,6 +280,7 @@ impl Runtime for FakeRuntime {
         };
         state.containers.insert(id.clone(), container);
         state.environments.insert(spec.name.clone(), spec.env.clone());
+        state.cpus.insert(id.clone(), spec.cpus.clone());
         Ok(id)
     }
 
@@ -295,6 +309,14 @@ impl Runtime for FakeRuntime {
         let removed = self.there()?.containers.remove(id);
         if let Some(container) = removed {
             self.tell(&container, ContainerEventKind::Removed);
+        }
+        Ok(())
+    }
+
+    async fn set_cpus(&self, id: &str, cpus: &str) -> Result<(), RuntimeError> {
+        let mut state = self.there()?;
+        if state.containers.contains_key(id) {
+            state.cpus.insert(id.to_owned(), cpus.to_owned());
         }
         Ok(())
     }

@@ -126,5 +126,5 @@ impl Worker {
 /// False for what may succeed now that something else has changed.
 fn is_own_fault(work: &Work, failure: &Failure) -> bool {
     let lacks_object = failure.reason == "CreateContainerConfigError";
-    failure.count > 0 && !lacks_object && !matches!(work, Work::Volumes | Work::Address)
+    failure.count > 0 && !lacks_object && !matches!(work, Work::Volumes | Work::Address | Work::Devices)
 }
