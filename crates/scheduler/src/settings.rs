@@ -35,6 +35,13 @@ impl Default for SchedulerSettings {
     }
 }
 
+impl SchedulerSettings {
+    pub(crate) fn of(&self, labels: &BTreeMap<String, String>) -> Scoring {
+        let pool = labels.get(&self.pool_label).and_then(|pool| self.pools.get(pool));
+        pool.copied().unwrap_or(self.scoring)
+    }
+}
+
 /// How many pods of a disruption budget may be evicted now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Budget {
