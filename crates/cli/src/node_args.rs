@@ -1,9 +1,14 @@
 //! What the commands that make this machine a node say of it.
 
+use std::{collections::BTreeMap, time::Duration};
+
 use clap::{Args, ValueEnum};
-use skep_agent::{AgentConfig, CpuManager, DeviceDeclaration, GpuConfig};
+use skep_agent::{
+    AgentConfig, Amount, CpuManager, DeviceDeclaration, EvictionConfig, GpuConfig, ImageGcThresholds, Signal,
+    SoftThreshold, parse_grace_periods, parse_thresholds,
+};
 use skep_api::{
-    Quantity, ResourceList, Taint, TaintEffect, names, node_label,
+    Quantity, ResourceList, Taint, TaintEffect, duration, names, node_label,
     well_known::{POOL, ZONE},
 };
 
@@ -56,10 +61,58 @@ pub(crate) struct NodeArgs {
     /// CPUs kept back from pods, such as 0-1; containers without CPUs of their own may still run on them
     #[arg(long, value_name = "CPUS", help_heading = DEVICES)]
     reserved_cpus: Option<CpuList>,
+    /// Below these a pod is evicted at once, such as memory.available<100Mi,nodefs.available<10%; none: never. They take the place of
+    /// [default: memory.available<100Mi, 10% of nodefs.available and imagefs.available, 5% of nodefs.inodesFree,
+    /// imagefs.inodesFree and pid.available]
+    #[arg(long, value_name = "THRESHOLDS", help_heading = PRESSURE)]
+    eviction_hard: Option<Thresholds>,
+    /// Below these for as long as --eviction-soft-grace-period says, a pod is evicted with time to end
+    #[arg(long, value_name = "THRESHOLDS", requires = "eviction_soft_grace_period", help_heading = PRESSURE)]
+    eviction_soft: Option<Thresholds>,
+    /// How long the soft thresholds may be crossed, such as memory.available=90s
+    #[arg(long, value_name = "PERIODS", requires = "eviction_soft", help_heading = PRESSURE)]
+    eviction_soft_grace_period: Option<Periods>,
+    /// The longest time that a pod has to end after a soft threshold
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, help_heading = PRESSURE)]
+    eviction_max_pod_grace_period: u32,
+    /// How long the node says that it is short after it was
+    #[arg(long, value_name = "DURATION", default_value = "5m", value_parser = duration::parse, help_heading = PRESSURE)]
+    eviction_pressure_transition_period: Duration,
+    /// From how much of the engine's disk in use on images go that nobody uses, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 85, value_parser = clap::value_parser!(u8).range(0..=100), help_heading = PRESSURE)]
+    image_gc_high_threshold: u8,
+    /// Until how much is in use, in percent
+    #[arg(long, value_name = "PERCENT", default_value_t = 80, value_parser = clap::value_parser!(u8).range(0..=100), help_heading = PRESSURE)]
+    image_gc_low_threshold: u8,
+}
+
+/// Thresholds of eviction.
+#[derive(Clone, Debug)]
+struct Thresholds(BTreeMap<Signal, Amount>);
+
+impl std::str::FromStr for Thresholds {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        parse_thresholds(text).map(Self)
+    }
+}
+
+/// Grace periods of soft thresholds.
+#[derive(Clone, Debug)]
+struct Periods(BTreeMap<Signal, Duration>);
+
+impl std::str::FromStr for Periods {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        parse_grace_periods(text).map(Self)
+    }
 }
 
 const NODE: &str = "The node";
 const DEVICES: &str = "Devices and CPUs";
+const PRESSURE: &str = "When the node runs short";
 
 /// Whether containers may have CPUs to themselves.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -112,6 +165,31 @@ impl NodeArgs {
             CpuPolicy::Static => CpuManager::Static,
         };
         config.reserved_cpus = self.reserved_cpus.as_ref().map(|list| list.0.clone());
+        config.eviction = self.eviction();
+        config.image_gc = ImageGcThresholds {
+            high_percent: self.image_gc_high_threshold,
+            low_percent: self.image_gc_low_threshold,
+            ..config.image_gc
+        };
+    }
+
+    fn eviction(&self) -> EvictionConfig {
+        let usual = EvictionConfig::default();
+        let soft = self.eviction_soft.iter().flat_map(|soft| &soft.0);
+        let soft = soft.filter_map(|(signal, amount)| {
+            let threshold = SoftThreshold {
+                amount: *amount,
+                grace: *self.eviction_soft_grace_period.as_ref()?.0.get(signal)?,
+            };
+            Some((*signal, threshold))
+        });
+        EvictionConfig {
+            soft: soft.collect(),
+            hard: self.eviction_hard.as_ref().map_or(usual.hard, |hard| hard.0.clone()),
+            pod_grace_max: Duration::from_secs(self.eviction_max_pod_grace_period.into()),
+            transition: self.eviction_pressure_transition_period,
+            every: usual.every,
+        }
     }
 
     /// Whether the command line makes sense as a whole.
@@ -130,6 +208,27 @@ impl NodeArgs {
                     device.resource
                 );
             }
+        }
+        if self.image_gc_low_threshold >= self.image_gc_high_threshold {
+            anyhow::bail!(
+                "--image-gc-low-threshold {} must be below --image-gc-high-threshold, which is {}",
+                self.image_gc_low_threshold,
+                self.image_gc_high_threshold
+            );
+        }
+        self.check_soft()
+    }
+
+    /// Each soft threshold has its grace period, and each period its threshold.
+    fn check_soft(&self) -> anyhow::Result<()> {
+        let (Some(soft), Some(periods)) = (&self.eviction_soft, &self.eviction_soft_grace_period) else {
+            return Ok(());
+        };
+        if let Some(signal) = soft.0.keys().find(|signal| !periods.0.contains_key(signal)) {
+            anyhow::bail!("--eviction-soft-grace-period lacks {signal}: write such as {signal}=90s");
+        }
+        if let Some(signal) = periods.0.keys().find(|signal| !soft.0.contains_key(signal)) {
+            anyhow::bail!("--eviction-soft-grace-period names {signal}, for which --eviction-soft has no threshold");
         }
         Ok(())
     }
@@ -279,10 +378,30 @@ mod tests {
             ("--gpu a/b", "nvidia-smi"),
             ("--reserved-cpus x", "0-2,5"),
             ("--cpu-manager dynamic", "static"),
+            ("--eviction-hard memory<1", "memory.available"),
+            ("--eviction-soft memory.available<1Gi", "--eviction-soft-grace-period"),
+            (
+                "--eviction-soft memory.available<1Gi --eviction-soft-grace-period pid.available=1s",
+                "lacks memory.available",
+            ),
+            ("--image-gc-high-threshold 80", "must be below"),
+            ("--image-gc-high-threshold 101", "0..=100"),
         ] {
             let error = config(line).unwrap_err();
             assert!(error.contains(part), "{line}: {error}");
         }
+    }
+
+    #[test]
+    fn thresholds_take_the_place_of_the_usual_ones() {
+        let line = "--eviction-hard memory.available<5% --eviction-soft memory.available<1Gi \
+                    --eviction-soft-grace-period memory.available=90s --eviction-max-pod-grace-period 10 \
+                    --image-gc-high-threshold 70 --image-gc-low-threshold 60";
+        let eviction = config(line).unwrap().eviction;
+        assert_eq!(eviction.hard, BTreeMap::from([(Signal::MemoryAvailable, Amount::Share(500))]));
+        assert_eq!(eviction.soft[&Signal::MemoryAvailable].grace, Duration::from_secs(90));
+        assert_eq!(eviction.pod_grace_max, Duration::from_secs(10));
+        assert!(config("--eviction-hard none").unwrap().eviction.hard.is_empty());
     }
 
     #[test]
