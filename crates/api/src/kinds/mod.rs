@@ -17,6 +17,7 @@ mod pod_facts;
 mod pod_status;
 mod priority_class;
 mod probe;
+mod quota_facts;
 mod replica_set;
 mod resource_quota;
 mod scheduling;

@@ -10,10 +10,10 @@ mod waiting;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use skep_api::Time;
-use skep_state::{Refusal, State, StateEvent};
+use skep_api::{Object, Time};
+use skep_state::{Refusal, State, StateEvent, Verb};
 
-use crate::{Context, Controller, Lease, Settings, events};
+use crate::{Context, Controller, Lease, Settings, admission, events};
 use placing::Placing;
 use queue::Queue;
 
@@ -89,6 +89,7 @@ impl Manager {
         for placement in self.placing.place(moment.state, moment.wall, moment.at) {
             draft.add_placement(placement);
         }
+        self.admit(moment, &mut draft);
         let record = events::record(moment.state, &draft.notes, "", moment.wall);
         draft.add_record(record);
         draft
@@ -138,6 +139,26 @@ impl Manager {
         }
         self.placing = Placing::of(state);
         self.seen = state.revision();
+    }
+
+    /// Pods that controllers make go through admission like those of people; whoever makes one that is not let in tries again
+    /// later.
+    fn admit(&mut self, moment: &Moment<'_>, draft: &mut Draft) {
+        let mut refused = Vec::new();
+        for (index, change) in draft.changes.iter_mut().enumerate() {
+            if let Verb::Create(object) = &mut change.verb
+                && let Object::Pod(pod) = &mut **object
+                && admission::pod(moment.state, pod).is_err()
+            {
+                refused.push(index);
+            }
+        }
+        for index in refused.into_iter().rev() {
+            draft.changes.remove(index);
+            if let Origin::Work(work) = draft.origins.remove(index) {
+                self.queue.failed(work, moment.at);
+            }
+        }
     }
 
     fn reconcile(&mut self, moment: &Moment<'_>, draft: &mut Draft) {

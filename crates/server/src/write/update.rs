@@ -29,12 +29,14 @@ pub(crate) async fn update(core: &Core, request: UpdateRequest) -> Result<WriteR
     let only_if = Precondition::of(&decoded.object);
     let new = carried_over(&live, decoded.object);
     admission::check_update(&live, &new)?;
+    let mut warnings = decoded.warnings;
+    warnings.extend(admission::outlook(&state, &new)?);
     let change = Change {
         only_if,
         verb: Verb::Update(Box::new(new)),
     };
     let applied = commit.write(core, &state, change, 0).await?;
-    Ok(response(&applied.object, result_of(&applied), decoded.warnings))
+    Ok(response(&applied.object, result_of(&applied), warnings))
 }
 
 fn live(state: &State, object: &Object) -> Result<Arc<Object>, Failure> {
