@@ -15,6 +15,7 @@ use crate::{
     clock, cpus,
     devices::{self, CpuPolicy, Devices, cpus_of, find_gpus},
     engine::{self, EngineState},
+    eviction::Evictor,
     gc, local,
     lock::Lock,
     manager::Manager,
@@ -104,18 +105,23 @@ async fn start(
     if let Some(info) = &first.info {
         find_gpus(&shared, info).await;
     }
+    let (engine_state, engine) = watch::channel(first.clone());
+    let mut evictor = Evictor::new(Arc::clone(&shared), engine.clone());
+    // So that the first word of the node is true.
+    evictor.look();
     let (hello, node) = watch::channel(node::hello(&shared, &facts, &first));
-    let (engine_state, engine) = watch::channel(first);
     shared.checkpoint.begin(&saved);
     let (images_in_use, in_use) = watch::channel(BTreeSet::new());
     let (assign, assignments) = mpsc::channel(16);
     let (news, engine_news) = mpsc::channel(256);
+    let (evict, evictions) = mpsc::channel(1);
+    let (reclaim, reclaims) = mpsc::channel(1);
     let session = Session::new(Arc::clone(&shared), membership.clone(), assign, node)?;
     let manager = Manager::new(Arc::clone(&shared), saved, images_in_use);
 
     parts.spawn(named("prober", probes));
     parts.spawn(named("session", session.run()));
-    parts.spawn(named("manager", manager.run(assignments, engine_news)));
+    parts.spawn(named("manager", manager.run(assignments, engine_news, evictions)));
     let followed = follow(Arc::clone(&shared), news, engine_state);
     parts.spawn(named("engine watch", followed));
     let told = node::report(Arc::clone(&shared), facts, engine.clone(), hello);
@@ -125,8 +131,9 @@ async fn start(
         devices::watch(Arc::clone(&shared), engine.clone()),
     ));
     parts.spawn(named("cpu keeper", cpus::keep(Arc::clone(&shared))));
-    let collected = gc::collect(Arc::clone(&shared), engine, in_use);
+    let collected = gc::collect(Arc::clone(&shared), engine, in_use, reclaims);
     parts.spawn(named("image collector", collected));
+    parts.spawn(named("eviction", evictor.run(reclaim, evict)));
     parts.spawn(named("local door", local::serve(Arc::clone(&shared))));
     if let Some(membership) = membership {
         parts.spawn(named(
@@ -249,7 +256,7 @@ async fn machine(config: &AgentConfig, facts: &MachineFacts) -> Machine {
         .unwrap_or_default();
     Machine {
         host_ip: facts.address.clone(),
-        allocatable: allocatable(&facts.capacity, &config.system_reserved),
+        allocatable: allocatable(&facts.capacity, config),
         memory_bytes: facts.memory_bytes,
         dns: Dns::parse(&resolv_conf),
     }

@@ -6,9 +6,12 @@ use std::{
     time::Duration,
 };
 
-use skep_api::{Quantity, ResourceList, Taint};
+use skep_api::{ResourceList, Taint};
 
-use crate::devices::{DeviceDeclaration, GpuConfig};
+use crate::{
+    devices::{DeviceDeclaration, GpuConfig},
+    eviction::EvictionConfig,
+};
 
 /// How an agent is set up. Start from [`AgentConfig::default`] and change what differs.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,8 +42,8 @@ pub struct AgentConfig {
     pub reserved_cpus: Option<BTreeSet<u32>>,
     /// Where `proc` and `sys` are found.
     pub system_root: PathBuf,
-    /// When the node says that it runs short of something.
-    pub pressure: PressureThresholds,
+    /// When pods are evicted for what the node runs short of.
+    pub eviction: EvictionConfig,
     /// When unused images are removed.
     pub image_gc: ImageGcThresholds,
     /// Containers that are made and started at the same time, over all pods.
@@ -63,13 +66,13 @@ impl Default for AgentConfig {
             labels: BTreeMap::new(),
             taints: Vec::new(),
             pods_max: 110,
-            system_reserved: BTreeMap::from([("memory".to_owned(), Quantity::from_bytes(100 << 20))]),
+            system_reserved: ResourceList::new(),
             devices: Vec::new(),
             gpus: GpuConfig::default(),
             cpu_manager: CpuManager::None,
             reserved_cpus: None,
             system_root: PathBuf::from("/"),
-            pressure: PressureThresholds::default(),
+            eviction: EvictionConfig::default(),
             image_gc: ImageGcThresholds::default(),
             parallel_starts: 8,
             log_bytes_max: 20 << 20,
@@ -145,27 +148,6 @@ impl std::fmt::Debug for ServerAddress {
             Self::Unix(path) => write!(f, "Unix({})", path.display()),
             Self::Uri { uri, .. } => write!(f, "Uri({uri})"),
             Self::Tls { addresses, files, .. } => write!(f, "Tls({addresses:?}, {})", files.dir.display()),
-        }
-    }
-}
-
-/// When the node says that it runs short of something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PressureThresholds {
-    /// MemoryPressure below this many available bytes.
-    pub memory_available_bytes: u64,
-    /// DiskPressure below this share of free space, in percent.
-    pub disk_available_percent: u8,
-    /// PIDPressure below this share of free process numbers, in percent.
-    pub pid_available_percent: u8,
-}
-
-impl Default for PressureThresholds {
-    fn default() -> Self {
-        Self {
-            memory_available_bytes: 100 << 20,
-            disk_available_percent: 10,
-            pid_available_percent: 5,
         }
     }
 }

@@ -13,6 +13,7 @@ mod cpus;
 mod devices;
 mod engine;
 mod error;
+mod eviction;
 mod gc;
 mod images;
 mod ipam;
@@ -37,11 +38,10 @@ mod testing;
 pub mod volumes;
 mod worker;
 
-pub use config::{
-    AgentConfig, CpuManager, ImageGcThresholds, PressureThresholds, ServerAddress, TlsFiles, host_name,
-};
+pub use config::{AgentConfig, CpuManager, ImageGcThresholds, ServerAddress, TlsFiles, host_name};
 pub use devices::{Declared, DeviceDeclaration, GPU, Gpu, GpuConfig, parse_cpu_list};
 pub use error::AgentError;
+pub use eviction::{Amount, EvictionConfig, Signal, SoftThreshold, parse_grace_periods, parse_thresholds};
 
 use std::sync::Arc;
 

@@ -17,6 +17,7 @@ use crate::{
     checkpoint::{Checkpoint, Owner},
     clock,
     devices::Devices,
+    eviction::Pressures,
     images::Images,
     ipam::Ipam,
     link::Link,
@@ -59,6 +60,7 @@ pub(crate) struct Shared {
     pub(crate) machine: Machine,
     /// GPUs that were told of as useless without the engine's runtime for them.
     pub(crate) useless_gpus: AtomicUsize,
+    pressures: Mutex<Pressures>,
     /// Told when there is something new to say of the node.
     pub(crate) node_changed: Notify,
     net: Mutex<Net>,
@@ -117,6 +119,7 @@ impl Shared {
             oom_score_refused: AtomicBool::new(false),
             image_changes: AtomicU64::new(0),
             useless_gpus: AtomicUsize::new(0),
+            pressures: Mutex::default(),
             node_changed: Notify::new(),
             devices,
             net: Mutex::new(Net {
@@ -223,6 +226,22 @@ impl Shared {
             time_millis: clock::now().as_millis(),
             ..EventReport::default()
         });
+    }
+
+    /// What the node is short of.
+    pub(crate) fn pressures(&self) -> Pressures {
+        let pressures = self.pressures.lock();
+        pressures.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The node is short of these.
+    pub(crate) fn set_pressures(&self, pressures: Pressures) {
+        let known = self.pressures.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        if *known != pressures {
+            *known = pressures;
+            self.node_changed.notify_one();
+        }
     }
 
     /// The node's addresses, from the first podCIDR on; false where there was one already.

@@ -109,6 +109,11 @@ impl Devices {
         drop(self.settled.subscribe().wait_for(|settled| *settled).await);
     }
 
+    /// True once it is known what pods have from before the agent's start, and which pods are to run.
+    pub(crate) fn is_settled(&self) -> bool {
+        *self.settled.borrow()
+    }
+
     /// What a pod has.
     pub(crate) fn held(&self, uid: &str) -> Option<Arc<PodDevices>> {
         self.lock().held(uid).cloned().map(Arc::new)

@@ -122,6 +122,8 @@ impl Manager {
                 listed.into_iter().for_each(|id| inbox.touch(id));
             }
         }
+        self.note_pods();
+        self.shared.devices.settle();
         if self.word != Word::Servers {
             self.listed = Some(by_pod.into_values().flatten().collect());
             return;
@@ -149,7 +151,6 @@ impl Manager {
                 }
             }
         }
-        self.shared.devices.settle();
     }
 
     /// A pod that the server does not know here: all that is left of it goes, gracefully.

@@ -57,18 +57,24 @@ impl MachineFacts {
     }
 }
 
-/// What pods may ask for: the capacity without what is kept back.
-pub(crate) fn allocatable(capacity: &ResourceList, reserved: &ResourceList) -> ResourceList {
+/// What pods may ask for: the capacity without what is kept back, for the system and from eviction.
+pub(crate) fn allocatable(capacity: &ResourceList, config: &AgentConfig) -> ResourceList {
+    let mut reserved = config.system_reserved.clone();
+    if let Some(cpus) = &config.reserved_cpus {
+        let count = i64::try_from(cpus.len()).unwrap_or(i64::MAX);
+        reserved.insert("cpu".to_owned(), Quantity::from_units(count));
+    }
+    for (name, amount) in config.eviction.kept_back(capacity) {
+        *reserved.entry(name).or_default() += amount;
+    }
     let left = |(name, amount): (&String, &Quantity)| {
         let rest = *amount - reserved.get(name).copied().unwrap_or_default();
-        (
-            name.clone(),
-            if rest.is_negative() {
-                Quantity::default()
-            } else {
-                rest
-            },
-        )
+        let rest = if rest.is_negative() {
+            Quantity::default()
+        } else {
+            rest
+        };
+        (name.clone(), rest)
     };
     capacity.iter().map(left).collect()
 }
@@ -152,7 +158,29 @@ mod tests {
                 ("memory".to_owned(), Quantity::from_bytes(memory)),
             ])
         };
-        assert_eq!(allocatable(&list(2000, 100), &list(500, 200)), list(1500, 0));
+        let with = |cpu, memory| AgentConfig {
+            system_reserved: list(cpu, memory),
+            ..AgentConfig::default()
+        };
+        assert_eq!(
+            allocatable(&list(2000, 1 << 30), &with(500, 24 << 20)),
+            list(1500, 900 << 20)
+        );
+        assert_eq!(allocatable(&list(2000, 100), &with(2500, 0)), list(0, 0));
+        let of_cpus = AgentConfig {
+            reserved_cpus: Some([0, 5].into()),
+            ..with(500, 0)
+        };
+        assert_eq!(allocatable(&list(4000, 1 << 30), &of_cpus)["cpu"].units(), 2);
+    }
+
+    #[test]
+    fn disk_below_the_threshold_of_eviction_is_not_to_be_asked_for() {
+        let capacity = ResourceList::from([("ephemeral-storage".to_owned(), Quantity::from_bytes(1000))]);
+        assert_eq!(
+            allocatable(&capacity, &AgentConfig::default())["ephemeral-storage"].units(),
+            900
+        );
     }
 
     #[test]

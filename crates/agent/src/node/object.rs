@@ -6,14 +6,12 @@ use skep_api::{
     node_label, well_known::HOSTNAME,
 };
 
-use super::{
-    MachineFacts, allocatable,
-    conditions::{Measured, conditions},
-};
+use super::{MachineFacts, allocatable, conditions::conditions};
 use crate::{
     AgentConfig, clock,
     devices::Devices,
     engine::EngineState,
+    eviction::Pressures,
     runtime::ImageInfo,
     shared::{Bridge, Shared},
 };
@@ -31,21 +29,21 @@ pub(super) struct NodeView<'a> {
     pub(super) facts: &'a MachineFacts,
     pub(super) engine: &'a EngineState,
     pub(super) bridge: &'a Bridge,
-    pub(super) measured: Measured,
+    pub(super) pressures: &'a Pressures,
     pub(super) images: &'a [ImageInfo],
     pub(super) before: &'a [NodeCondition],
 }
 
 /// The Node to register with, before any image is known.
 pub(crate) fn hello(shared: &Shared, facts: &MachineFacts, engine: &EngineState) -> Struct {
-    let measured = Measured::take(&shared.config.data_dir);
+    let pressures = shared.pressures();
     let view = NodeView {
         config: &shared.config,
         devices: &shared.devices,
         facts,
         engine,
         bridge: &Bridge::Untried,
-        measured,
+        pressures: &pressures,
         images: &[],
         before: &[],
     };
@@ -86,7 +84,7 @@ pub(super) fn node(view: &NodeView<'_>, now: Time) -> Node {
     }
     let (all, there) = view.devices.amounts();
     let mut capacity = facts.capacity.clone();
-    let mut allocatable = allocatable(&capacity, &config.system_reserved);
+    let mut allocatable = allocatable(&capacity, config);
     capacity.extend(all);
     allocatable.extend(there);
     node.status = NodeStatus {
@@ -101,13 +99,7 @@ pub(super) fn node(view: &NodeView<'_>, now: Time) -> Node {
 }
 
 fn dated(view: &NodeView<'_>, now: Time) -> Vec<NodeCondition> {
-    let mut found = conditions(
-        &view.measured,
-        view.engine,
-        view.bridge,
-        &view.config.pressure,
-        now,
-    );
+    let mut found = conditions(view.pressures, view.engine, view.bridge, now);
     for condition in &mut found {
         let before = view
             .before

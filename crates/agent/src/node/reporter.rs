@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     MachineFacts,
-    conditions::{ENGINE_PATIENCE, Measured},
+    conditions::ENGINE_PATIENCE,
     object::{NodeView, node},
 };
 use crate::{clock, engine::EngineState, runtime::ImageInfo, shared::Shared};
@@ -69,11 +69,7 @@ impl Reporter {
         if engine.away.is_none() && engine.info.is_some() {
             self.list_images().await;
         }
-        let root = engine
-            .info
-            .as_ref()
-            .map_or(&self.shared.config.data_dir, |info| &info.root);
-        let measured = Measured::take(root);
+        let pressures = self.shared.pressures();
         let bridge = self.shared.bridge();
         let before: &[NodeCondition] = self
             .told
@@ -85,7 +81,7 @@ impl Reporter {
             facts: &self.facts,
             engine: &engine,
             bridge: &bridge,
-            measured,
+            pressures: &pressures,
             images: &self.images,
             before,
         };

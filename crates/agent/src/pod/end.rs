@@ -84,8 +84,10 @@ pub(super) fn stop(
 
 /// True while a container (not the holder) runs.
 fn stop_all(desired: &Desired, observed: &Observed, now: Time, plan: &mut Plan<'_>) -> bool {
+    let urgent = observed.evicted.as_ref().and_then(|evicted| evicted.grace);
+    let grace = desired.grace();
     let ending = Ending {
-        grace: desired.grace(),
+        grace: urgent.map_or(grace, |urgent| urgent.min(grace)),
         pre_stop: true,
     };
     let mut running = false;

@@ -145,7 +145,10 @@ fn an_evicted_pod_fails_with_the_reason() {
     story.settle();
     story.told();
     story.then("its emptyDir is too large", |story| {
-        story.observed.evicted = Some("too large".to_owned());
+        story.observed.evicted = Some(super::Evicted {
+            message: "too large".to_owned(),
+            grace: None,
+        });
     });
     check(
         story.settle(),

@@ -4,6 +4,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
     sync::Arc,
+    time::Duration,
 };
 
 use skep_api::{PodStatus, Time};
@@ -42,7 +43,7 @@ pub(crate) struct Observed {
     /// postStart hooks that are over.
     pub(crate) hooks: BTreeMap<ContainerId, Hook>,
     /// Why the pod is evicted, if it is.
-    pub(crate) evicted: Option<String>,
+    pub(crate) evicted: Option<Evicted>,
     /// Why the node can never run the pod, if so.
     pub(crate) refused: Option<String>,
     /// The status as it was reported last.
@@ -97,6 +98,15 @@ impl Observed {
         self.hooks.remove(id);
         self.stopping.remove(id);
     }
+}
+
+/// Why a pod is evicted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Evicted {
+    /// In words.
+    pub(crate) message: String,
+    /// The longest time its containers have to end, where the node is in need; `None`: the pod's own.
+    pub(crate) grace: Option<Duration>,
 }
 
 /// A pod's volumes.

@@ -52,7 +52,7 @@ fn cause(observed: &Observed, goal: Goal, phase: PodPhase) -> (String, String) {
         return (DEADLINE_EXCEEDED.to_owned(), message.to_owned());
     }
     if let (Goal::Ended(Cause::Evicted), Some(why)) = (goal, &observed.evicted) {
-        return (EVICTED.to_owned(), why.clone());
+        return (EVICTED.to_owned(), why.message.clone());
     }
     if let (Goal::Ended(Cause::Refused), Some(why)) = (goal, &observed.refused) {
         return (REFUSED.to_owned(), why.clone());

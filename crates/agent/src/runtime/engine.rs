@@ -37,6 +37,17 @@ pub struct Credentials {
     pub password: String,
 }
 
+/// What a container uses of its node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes of memory that cannot be had back without swapping.
+    pub memory_bytes: u64,
+    /// Processes and threads.
+    pub pids: u64,
+    /// Bytes on disk: its own files and its log.
+    pub disk_bytes: u64,
+}
+
 /// An image the engine has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImageInfo {

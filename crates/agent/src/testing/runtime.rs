@@ -16,7 +16,7 @@ use crate::{
     clock,
     runtime::{
         Container, ContainerEvent, ContainerEventKind, ContainerSpec, Credentials, EngineInfo, Exec,
-        ExecInput, ExecSpec, ImageInfo, LogOptions, Network, Output, RunState, Runtime, RuntimeError,
+        ExecInput, ExecSpec, ImageInfo, LogOptions, Network, Output, RunState, Runtime, RuntimeError, Usage,
     },
 };
 
@@ -34,6 +34,8 @@ struct State {
     environments: BTreeMap<String, Vec<String>>,
     /// CPUs by container id.
     cpus: BTreeMap<String, String>,
+    /// By container id.
+    usages: BTreeMap<String, Usage>,
     images: BTreeSet<String>,
     networks: BTreeMap<String, String>,
     no_networks: Option<String>,
@@ -109,6 +111,22 @@ impl FakeRuntime {
             .values()
             .find(|container| container.name == name)?;
         state.cpus.get(&container.id).cloned()
+    }
+
+    /// A container uses so much from now on, by a part of its name.
+    pub(crate) fn set_usage(&self, part: &str, usage: Usage) {
+        let mut state = self.lock();
+        let found = state
+            .containers
+            .values()
+            .find(|container| container.name.contains(part));
+        let id = found.expect("the container is there").id.clone();
+        state.usages.insert(id, usage);
+    }
+
+    /// Names of the images.
+    pub(crate) fn image_names(&self) -> Vec<String> {
+        self.lock().images.iter().cloned().collect()
     }
 
     /// All containers.
@@ -254,8 +272,10 @@ impl Runtime for FakeRuntime {
             .collect())
     }
 
-    async fn remove_image(&self, _: &str) -> Result<(), RuntimeError> {
-        self.there().map(drop)
+    async fn remove_image(&self, id: &str) -> Result<(), RuntimeError> {
+        let name = id.trim_start_matches("sha256:");
+        self.there()?.images.remove(name);
+        Ok(())
     }
 
     async fn create(&self, spec: &ContainerSpec) -> Result<String, RuntimeError> {
@@ -319,6 +339,10 @@ impl Runtime for FakeRuntime {
             state.cpus.insert(id.to_owned(), cpus.to_owned());
         }
         Ok(())
+    }
+
+    async fn usage(&self, id: &str, _: bool) -> Result<Option<Usage>, RuntimeError> {
+        Ok(self.there()?.usages.get(id).copied())
     }
 
     async fn container(&self, id: &str) -> Result<Option<Container>, RuntimeError> {

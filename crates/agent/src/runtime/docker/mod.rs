@@ -13,6 +13,7 @@ mod images;
 mod lifecycle;
 mod logs;
 mod network;
+mod usage;
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -22,7 +23,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::{
     Container, ContainerEvent, ContainerId, ContainerSpec, Credentials, EngineInfo, Exec, ExecSpec,
-    ImageInfo, LogOptions, Network, Output, Runtime, RuntimeError,
+    ImageInfo, LogOptions, Network, Output, Runtime, RuntimeError, Usage,
 };
 pub use holder_image::{HOLDER_COMMAND, HOLDER_IMAGE};
 
@@ -128,6 +129,10 @@ impl Runtime for Docker {
 
     async fn set_cpus(&self, id: &str, cpus: &str) -> Result<(), RuntimeError> {
         lifecycle::set_cpus(self.client().await?, id, cpus).await
+    }
+
+    async fn usage(&self, id: &str, with_disk: bool) -> Result<Option<Usage>, RuntimeError> {
+        usage::of(self.client().await?, id, with_disk).await
     }
 
     async fn container(&self, id: &str) -> Result<Option<Container>, RuntimeError> {
