@@ -139,7 +139,9 @@ impl Nodes {
         row.scoring = settings.of(&row.labels);
         for resource in 0..self.free.len() {
             let name = resources.name(resource);
-            if !node.status.allocatable.contains_key(name) {
+            // A column that does not reach the node says already that it has nothing.
+            let told = self.free[resource].len() > index;
+            if told && !node.status.allocatable.contains_key(name) {
                 self.offer(resource, index, 0);
             }
         }
