@@ -185,7 +185,10 @@ impl NodeArgs {
         });
         EvictionConfig {
             soft: soft.collect(),
-            hard: self.eviction_hard.as_ref().map_or(usual.hard, |hard| hard.0.clone()),
+            hard: self
+                .eviction_hard
+                .as_ref()
+                .map_or(usual.hard, |hard| hard.0.clone()),
             pod_grace_max: Duration::from_secs(self.eviction_max_pod_grace_period.into()),
             transition: self.eviction_pressure_transition_period,
             every: usual.every,
@@ -228,7 +231,9 @@ impl NodeArgs {
             anyhow::bail!("--eviction-soft-grace-period lacks {signal}: write such as {signal}=90s");
         }
         if let Some(signal) = periods.0.keys().find(|signal| !soft.0.contains_key(signal)) {
-            anyhow::bail!("--eviction-soft-grace-period names {signal}, for which --eviction-soft has no threshold");
+            anyhow::bail!(
+                "--eviction-soft-grace-period names {signal}, for which --eviction-soft has no threshold"
+            );
         }
         Ok(())
     }
@@ -379,7 +384,10 @@ mod tests {
             ("--reserved-cpus x", "0-2,5"),
             ("--cpu-manager dynamic", "static"),
             ("--eviction-hard memory<1", "memory.available"),
-            ("--eviction-soft memory.available<1Gi", "--eviction-soft-grace-period"),
+            (
+                "--eviction-soft memory.available<1Gi",
+                "--eviction-soft-grace-period",
+            ),
             (
                 "--eviction-soft memory.available<1Gi --eviction-soft-grace-period pid.available=1s",
                 "lacks memory.available",
@@ -398,8 +406,14 @@ mod tests {
                     --eviction-soft-grace-period memory.available=90s --eviction-max-pod-grace-period 10 \
                     --image-gc-high-threshold 70 --image-gc-low-threshold 60";
         let eviction = config(line).unwrap().eviction;
-        assert_eq!(eviction.hard, BTreeMap::from([(Signal::MemoryAvailable, Amount::Share(500))]));
-        assert_eq!(eviction.soft[&Signal::MemoryAvailable].grace, Duration::from_secs(90));
+        assert_eq!(
+            eviction.hard,
+            BTreeMap::from([(Signal::MemoryAvailable, Amount::Share(500))])
+        );
+        assert_eq!(
+            eviction.soft[&Signal::MemoryAvailable].grace,
+            Duration::from_secs(90)
+        );
         assert_eq!(eviction.pod_grace_max, Duration::from_secs(10));
         assert!(config("--eviction-hard none").unwrap().eviction.hard.is_empty());
     }
