@@ -69,7 +69,7 @@ impl Simulation {
             chance: StdRng::seed_from_u64(seed),
             stamp: Stamp::new(seed),
             now: Duration::ZERO,
-            settings: Settings::default(),
+            settings: settings(),
             observer: Observer::default(),
             agenda: BinaryHeap::new(),
             happenings: BTreeMap::new(),
@@ -278,6 +278,15 @@ impl Simulation {
         self.agenda.push(Reverse((at, self.next_happening)));
         self.happenings.insert(self.next_happening, happening);
         self.next_happening += 1;
+    }
+}
+
+/// Room for addresses of more nodes than any scenario has.
+fn settings() -> Settings {
+    Settings {
+        cluster_cidr: "10.0.0.0/8".parse().expect("a block of addresses"),
+        node_cidr_prefix: 25,
+        ..Settings::default()
     }
 }
 
