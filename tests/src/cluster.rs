@@ -23,6 +23,8 @@ pub struct Cluster {
     pod_cidr: String,
     process: Option<Child>,
     skep: PathBuf,
+    /// More arguments of `skep up`.
+    extra: Vec<String>,
 }
 
 /// What a command printed and how it ended.
@@ -68,7 +70,22 @@ impl Cluster {
             pod_cidr: format!("10.{octet}.0.0/16"),
             process: None,
             skep: skep_binary(),
+            extra: Vec::new(),
         }
+    }
+
+    /// A cluster on the machine's engine whose node has these arguments, ready to take pods.
+    pub fn start_with(args: &[&str]) -> Self {
+        let mut cluster = Self::prepare(Engine::shared());
+        cluster.set_args(args);
+        cluster.up();
+        cluster.wait_for_node();
+        cluster
+    }
+
+    /// More arguments of `skep up`, from its next start on.
+    pub fn set_args(&mut self, args: &[&str]) {
+        self.extra = args.iter().map(|arg| (*arg).to_owned()).collect();
     }
 
     /// Starts `skep up` and returns at once.
@@ -90,6 +107,7 @@ impl Cluster {
                 &self.pod_cidr,
             ])
             .args(["--docker-host", &self.engine.host()])
+            .args(&self.extra)
             .arg("--data-dir")
             .arg(self.path("data"))
             .env("SKEP_CONFIG", self.path("config"))

@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 
 /// Crate, and the crates of this workspace that it may use.
-const MAY_USE: [(&str, &[&str]); 10] = [
+const MAY_USE: [(&str, &[&str]); 11] = [
     ("base2histogram", &[]),
     ("skep-api", &[]),
     ("skep-state", &["skep-api"]),
@@ -29,10 +29,20 @@ const MAY_USE: [(&str, &[&str]); 10] = [
             "skep-trust",
         ],
     ),
+    (
+        "skep-simulator",
+        &["skep-api", "skep-state", "skep-scheduler", "skep-controllers"],
+    ),
     ("skep-agent", &["skep-api", "skep-trust"]),
     (
         "skep-cli",
-        &["skep-api", "skep-server", "skep-agent", "skep-trust"],
+        &[
+            "skep-api",
+            "skep-server",
+            "skep-agent",
+            "skep-simulator",
+            "skep-trust",
+        ],
     ),
 ];
 

@@ -10,11 +10,13 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    AgentConfig, AgentError,
+    AgentConfig, AgentError, CpuManager,
     blocking::{blocking, caught},
     checkpoint::{self, CheckpointError, Disk, Saved},
-    clock,
+    clock, cpus,
+    devices::{self, CpuPolicy, Devices, cpus_of, find_gpus},
     engine::{self, EngineState},
+    eviction::Evictor,
     gc, local,
     lock::Lock,
     manager::Manager,
@@ -98,26 +100,41 @@ async fn start(
     let facts = MachineFacts::read(&config);
     let (prober, probes) = Prober::new();
     let first = first_look(runtime.as_ref()).await;
-    let (hello, node) = watch::channel(node::hello(&config, &facts, &first));
-    let (engine_state, engine) = watch::channel(first);
     let machine = machine(&config, &facts).await;
-    let shared = Arc::new(Shared::new(config, runtime, machine, prober));
+    let devices = Devices::new(&config.devices, config.gpus.clone(), cpu_policy(&config)?);
+    let shared = Arc::new(Shared::new(config, runtime, machine, prober, devices));
+    if let Some(info) = &first.info {
+        find_gpus(&shared, info).await;
+    }
+    let (engine_state, engine) = watch::channel(first.clone());
+    let mut evictor = Evictor::new(Arc::clone(&shared), engine.clone());
+    // So that the first word of the node is true.
+    evictor.look();
+    let (hello, node) = watch::channel(node::hello(&shared, &facts, &first));
     shared.checkpoint.begin(&saved);
     let (images_in_use, in_use) = watch::channel(BTreeSet::new());
     let (assign, assignments) = mpsc::channel(16);
     let (news, engine_news) = mpsc::channel(256);
+    let (evict, evictions) = mpsc::channel(1);
+    let (reclaim, reclaims) = mpsc::channel(1);
     let session = Session::new(Arc::clone(&shared), membership.clone(), assign, node)?;
     let manager = Manager::new(Arc::clone(&shared), saved, images_in_use);
 
     parts.spawn(named("prober", probes));
     parts.spawn(named("session", session.run()));
-    parts.spawn(named("manager", manager.run(assignments, engine_news)));
+    parts.spawn(named("manager", manager.run(assignments, engine_news, evictions)));
     let followed = follow(Arc::clone(&shared), news, engine_state);
     parts.spawn(named("engine watch", followed));
     let told = node::report(Arc::clone(&shared), facts, engine.clone(), hello);
     parts.spawn(named("node report", told));
-    let collected = gc::collect(Arc::clone(&shared), engine, in_use);
+    parts.spawn(named(
+        "device watch",
+        devices::watch(Arc::clone(&shared), engine.clone()),
+    ));
+    parts.spawn(named("cpu keeper", cpus::keep(Arc::clone(&shared))));
+    let collected = gc::collect(Arc::clone(&shared), engine, in_use, reclaims);
     parts.spawn(named("image collector", collected));
+    parts.spawn(named("eviction", evictor.run(reclaim, evict)));
     parts.spawn(named("local door", local::serve(Arc::clone(&shared))));
     if let Some(membership) = membership {
         parts.spawn(named(
@@ -202,13 +219,45 @@ async fn first_look(runtime: &dyn Runtime) -> EngineState {
     }
 }
 
+/// Who has CPUs to himself.
+fn cpu_policy(config: &AgentConfig) -> Result<CpuPolicy, AgentError> {
+    let all = cpus_of(&config.system_root);
+    let ids: BTreeSet<u32> = all.iter().map(|cpu| cpu.id).collect();
+    let reserved = reserved_cpus(config, &ids)?;
+    if config.cpu_manager == CpuManager::None {
+        return Ok(CpuPolicy::none(all));
+    }
+    if reserved.is_empty() {
+        let message = "the CPU manager `static` leaves the system no CPU of its own: keep some back with --reserved-cpus, \
+                       such as --reserved-cpus 0, or with --system-reserved, such as --system-reserved cpu=500m";
+        return Err(AgentError::Config(message.to_owned()));
+    }
+    Ok(CpuPolicy::whole(all, reserved))
+}
+
+/// The CPUs named, else the first ones, as many as are kept back.
+fn reserved_cpus(config: &AgentConfig, all: &BTreeSet<u32>) -> Result<BTreeSet<u32>, AgentError> {
+    if let Some(named) = &config.reserved_cpus {
+        if let Some(unknown) = named.difference(all).next() {
+            let message = format!("cannot reserve CPU {unknown}: this machine has no such CPU");
+            return Err(AgentError::Config(message));
+        }
+        return Ok(named.clone());
+    }
+    let kept_back = config.system_reserved.get("cpu").map_or(0, |cpus| cpus.millis());
+    let count = usize::try_from(kept_back.max(0))
+        .unwrap_or(usize::MAX)
+        .div_ceil(1000);
+    Ok(all.iter().copied().take(count).collect())
+}
+
 async fn machine(config: &AgentConfig, facts: &MachineFacts) -> Machine {
     let resolv_conf = blocking(|| std::fs::read_to_string("/etc/resolv.conf"))
         .await
         .unwrap_or_default();
     Machine {
         host_ip: facts.address.clone(),
-        allocatable: allocatable(&facts.capacity, &config.system_reserved),
+        allocatable: allocatable(&facts.capacity, config),
         memory_bytes: facts.memory_bytes,
         dns: Dns::parse(&resolv_conf),
     }

@@ -1,9 +1,18 @@
 //! How an agent is set up: which node it is, where it keeps files, which server it dials, and its thresholds.
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    time::Duration,
+};
 
 use skep_api::{Quantity, ResourceList, Taint};
 use skep_trust::Wire;
+
+use crate::{
+    devices::{DeviceDeclaration, GpuConfig},
+    eviction::EvictionConfig,
+};
 
 /// How an agent is set up. Start from [`AgentConfig::default`] and change what differs.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,8 +33,18 @@ pub struct AgentConfig {
     pub pods_max: u32,
     /// `cpu`, `memory` and `ephemeral-storage` kept back from pods.
     pub system_reserved: ResourceList,
-    /// When the node says that it runs short of something.
-    pub pressure: PressureThresholds,
+    /// Devices that the node offers, besides GPUs.
+    pub devices: Vec<DeviceDeclaration>,
+    /// GPUs that the node offers.
+    pub gpus: GpuConfig,
+    /// Whether containers may have CPUs to themselves.
+    pub cpu_manager: CpuManager,
+    /// CPUs kept back from pods; `None`: the first ones, as many as `system_reserved` says.
+    pub reserved_cpus: Option<BTreeSet<u32>>,
+    /// Where `proc` and `sys` are found.
+    pub system_root: PathBuf,
+    /// When pods are evicted for what the node runs short of.
+    pub eviction: EvictionConfig,
     /// When unused images are removed.
     pub image_gc: ImageGcThresholds,
     /// Containers that are made and started at the same time, over all pods.
@@ -50,8 +69,13 @@ impl Default for AgentConfig {
             labels: BTreeMap::new(),
             taints: Vec::new(),
             pods_max: 110,
-            system_reserved: BTreeMap::from([("memory".to_owned(), Quantity::from_bytes(100 << 20))]),
-            pressure: PressureThresholds::default(),
+            system_reserved: ResourceList::new(),
+            devices: Vec::new(),
+            gpus: GpuConfig::default(),
+            cpu_manager: CpuManager::None,
+            reserved_cpus: None,
+            system_root: PathBuf::from("/"),
+            eviction: EvictionConfig::default(),
             image_gc: ImageGcThresholds::default(),
             parallel_starts: 8,
             log_bytes_max: 20 << 20,
@@ -60,6 +84,16 @@ impl Default for AgentConfig {
             wire: Wire::default(),
         }
     }
+}
+
+/// Whether containers may have CPUs to themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CpuManager {
+    /// Every container runs on all CPUs.
+    #[default]
+    None,
+    /// A container that asks for whole CPUs, in a pod of the class Guaranteed, has them to itself; the others share the rest.
+    Static,
 }
 
 /// Where the servers are.
@@ -118,27 +152,6 @@ impl std::fmt::Debug for ServerAddress {
             Self::Unix(path) => write!(f, "Unix({})", path.display()),
             Self::Uri { uri, .. } => write!(f, "Uri({uri})"),
             Self::Tls { addresses, files, .. } => write!(f, "Tls({addresses:?}, {})", files.dir.display()),
-        }
-    }
-}
-
-/// When the node says that it runs short of something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PressureThresholds {
-    /// MemoryPressure below this many available bytes.
-    pub memory_available_bytes: u64,
-    /// DiskPressure below this share of free space, in percent.
-    pub disk_available_percent: u8,
-    /// PIDPressure below this share of free process numbers, in percent.
-    pub pid_available_percent: u8,
-}
-
-impl Default for PressureThresholds {
-    fn default() -> Self {
-        Self {
-            memory_available_bytes: 100 << 20,
-            disk_available_percent: 10,
-            pid_available_percent: 5,
         }
     }
 }

@@ -10,8 +10,11 @@ mod check;
 mod checkpoint;
 mod clock;
 mod config;
+mod cpus;
+mod devices;
 mod engine;
 mod error;
+mod eviction;
 mod gc;
 mod images;
 mod ipam;
@@ -36,8 +39,10 @@ mod testing;
 pub mod volumes;
 mod worker;
 
-pub use config::{AgentConfig, ImageGcThresholds, PressureThresholds, ServerAddress, TlsFiles, host_name};
+pub use config::{AgentConfig, CpuManager, ImageGcThresholds, ServerAddress, TlsFiles, host_name};
+pub use devices::{Declared, DeviceDeclaration, GPU, Gpu, GpuConfig, parse_cpu_list};
 pub use error::AgentError;
+pub use eviction::{Amount, EvictionConfig, Signal, SoftThreshold, parse_grace_periods, parse_thresholds};
 
 use std::sync::Arc;
 

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
-        atomic::{AtomicBool, AtomicU64},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize},
     },
 };
 
@@ -16,6 +16,8 @@ use crate::{
     AgentConfig,
     checkpoint::{Checkpoint, Owner},
     clock,
+    devices::Devices,
+    eviction::Pressures,
     images::Images,
     ipam::Ipam,
     link::Link,
@@ -44,6 +46,8 @@ pub(crate) struct Shared {
     /// Whether a session stands.
     pub(crate) link: Link,
     pub(crate) prober: Prober,
+    /// What is given by the piece, and who has it.
+    pub(crate) devices: Devices,
     /// Containers that may be made and started at the same time.
     pub(crate) starts: Semaphore,
     /// The cluster's id, once a server or the checkpoint has told it.
@@ -54,8 +58,11 @@ pub(crate) struct Shared {
     /// Counts what may change the engine's list of images.
     pub(crate) image_changes: AtomicU64,
     pub(crate) machine: Machine,
-    /// Told when the bridge comes or goes.
-    pub(crate) bridge_changed: Notify,
+    /// GPUs that were told of as useless without the engine's runtime for them.
+    pub(crate) useless_gpus: AtomicUsize,
+    pressures: Mutex<Pressures>,
+    /// Told when there is something new to say of the node.
+    pub(crate) node_changed: Notify,
     net: Mutex<Net>,
 }
 
@@ -96,6 +103,7 @@ impl Shared {
         runtime: Arc<dyn Runtime>,
         machine: Machine,
         prober: Prober,
+        devices: Devices,
     ) -> Self {
         Self {
             volumes: Volumes::new(&config.data_dir),
@@ -110,7 +118,10 @@ impl Shared {
             cluster_known: watch::channel(false).0,
             oom_score_refused: AtomicBool::new(false),
             image_changes: AtomicU64::new(0),
-            bridge_changed: Notify::new(),
+            useless_gpus: AtomicUsize::new(0),
+            pressures: Mutex::default(),
+            node_changed: Notify::new(),
+            devices,
             net: Mutex::new(Net {
                 block: None,
                 bridge: Bridge::Untried,
@@ -204,6 +215,35 @@ impl Shared {
         });
     }
 
+    /// Tells of something that happened to the node.
+    pub(crate) fn node_event(&self, warning: bool, reason: &str, message: String) {
+        self.outbox.event(EventReport {
+            kind: "Node".to_owned(),
+            name: self.config.node_name.clone(),
+            warning,
+            reason: reason.to_owned(),
+            message,
+            time_millis: clock::now().as_millis(),
+            ..EventReport::default()
+        });
+    }
+
+    /// What the node is short of.
+    pub(crate) fn pressures(&self) -> Pressures {
+        let pressures = self.pressures.lock();
+        pressures.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The node is short of these.
+    pub(crate) fn set_pressures(&self, pressures: Pressures) {
+        let known = self.pressures.lock();
+        let mut known = known.unwrap_or_else(PoisonError::into_inner);
+        if *known != pressures {
+            *known = pressures;
+            self.node_changed.notify_one();
+        }
+    }
+
     /// The node's addresses, from the first podCIDR on; false where there was one already.
     pub(crate) fn set_ipam(&self, cidr: &str, ipam: Ipam) -> bool {
         let mut net = self.net();
@@ -224,7 +264,7 @@ impl Shared {
     pub(crate) fn set_bridge(&self, bridge: &Bridge) -> bool {
         let is_news = std::mem::replace(&mut self.net().bridge, bridge.clone()) != *bridge;
         if is_news {
-            self.bridge_changed.notify_one();
+            self.node_changed.notify_one();
         }
         is_news
     }

@@ -38,6 +38,8 @@ pub enum Reason {
     NotSupported,
     /// It may not be set here.
     Forbidden,
+    /// A disruption budget stands in the way.
+    DisruptionBudget,
 }
 
 impl FieldError {
@@ -76,6 +78,7 @@ impl Reason {
             Self::WrongType => "WrongType",
             Self::NotSupported => "NotSupported",
             Self::Forbidden => "Forbidden",
+            Self::DisruptionBudget => "DisruptionBudget",
         }
     }
 }

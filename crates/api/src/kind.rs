@@ -4,31 +4,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One kind of resource.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum Kind {
-    /// A space of names.
-    Namespace,
-    /// A machine that runs pods.
-    Node,
-    /// Non-secret configuration.
-    ConfigMap,
-    /// Secret configuration.
-    Secret,
-    /// Containers that live and die together.
-    Pod,
-    /// A number of equal pods.
-    ReplicaSet,
-    /// Replica sets rolled from one revision to the next.
-    Deployment,
-    /// Something that happened to an object.
-    Event,
-}
-
 struct Names {
     group: &'static str,
     version: &'static str,
-    kind: &'static str,
+    api_version: &'static str,
     plural: &'static str,
     singular: &'static str,
     short: &'static [&'static str],
@@ -36,71 +15,106 @@ struct Names {
     namespaced: bool,
 }
 
-const fn core(
-    kind: &'static str,
-    plural: &'static str,
-    singular: &'static str,
-    short: &'static [&'static str],
-    namespaced: bool,
-) -> Names {
+/// Names of a kind of the core group that lives in namespaces; the methods change that.
+const fn names(plural: &'static str, singular: &'static str, short: &'static [&'static str]) -> Names {
     Names {
         group: "",
         version: "v1",
-        kind,
+        api_version: "v1",
         plural,
         singular,
         short,
         categories: &[],
-        namespaced,
+        namespaced: true,
     }
 }
 
-const NAMESPACE: Names = core("Namespace", "namespaces", "namespace", &["ns"], false);
-const NODE: Names = core("Node", "nodes", "node", &["no"], false);
-const CONFIG_MAP: Names = core("ConfigMap", "configmaps", "configmap", &["cm"], true);
-const SECRET: Names = core("Secret", "secrets", "secret", &[], true);
-const POD: Names = Names {
-    categories: &["all"],
-    ..core("Pod", "pods", "pod", &["po"], true)
-};
-const EVENT: Names = core("Event", "events", "event", &["ev"], true);
-const REPLICA_SET: Names = Names {
-    group: "apps",
-    categories: &["all"],
-    ..core("ReplicaSet", "replicasets", "replicaset", &["rs"], true)
-};
-const DEPLOYMENT: Names = Names {
-    group: "apps",
-    categories: &["all"],
-    ..core("Deployment", "deployments", "deployment", &["deploy"], true)
-};
-
-impl Kind {
-    /// Every kind, in the order in which a set of manifests is created.
-    pub const ALL: [Self; 8] = [
-        Self::Namespace,
-        Self::Node,
-        Self::ConfigMap,
-        Self::Secret,
-        Self::Pod,
-        Self::ReplicaSet,
-        Self::Deployment,
-        Self::Event,
-    ];
-
-    const fn names(self) -> &'static Names {
-        match self {
-            Self::Namespace => &NAMESPACE,
-            Self::Node => &NODE,
-            Self::ConfigMap => &CONFIG_MAP,
-            Self::Secret => &SECRET,
-            Self::Pod => &POD,
-            Self::ReplicaSet => &REPLICA_SET,
-            Self::Deployment => &DEPLOYMENT,
-            Self::Event => &EVENT,
+impl Names {
+    /// Of another group, in its version v1; `api_version` is both together.
+    const fn group(self, group: &'static str, api_version: &'static str) -> Self {
+        Self {
+            group,
+            api_version,
+            ..self
         }
     }
 
+    /// Belongs to the cluster as a whole.
+    const fn of_cluster(self) -> Self {
+        Self {
+            namespaced: false,
+            ..self
+        }
+    }
+
+    /// Answers to `all`.
+    const fn in_all(self) -> Self {
+        Self {
+            categories: &["all"],
+            ..self
+        }
+    }
+}
+
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident = $names:expr;)*) => {
+        /// One kind of resource.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Kind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl Kind {
+            /// Every kind, in the order in which a set of manifests is created.
+            pub const ALL: [Self; [$(Self::$kind),*].len()] = [$(Self::$kind),*];
+
+            const fn names(self) -> &'static Names {
+                match self { $(Self::$kind => const { &$names },)* }
+            }
+
+            /// The name in a document's `kind` field.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$kind => stringify!($kind),)* }
+            }
+        }
+    };
+}
+
+// In the order in which a set of manifests is created: what others need comes first.
+kinds! {
+    /// A space of names.
+    Namespace = names("namespaces", "namespace", &["ns"]).of_cluster();
+    /// How much pods matter compared with others.
+    PriorityClass = names("priorityclasses", "priorityclass", &["pc"])
+        .group("scheduling.k8s.io", "scheduling.k8s.io/v1")
+        .of_cluster();
+    /// Nodes of one sort.
+    NodePool = names("nodepools", "nodepool", &["pool", "pools"]).group("skep.io", "skep.io/v1").of_cluster();
+    /// How a sort of workload is run.
+    WorkloadTier = names("workloadtiers", "workloadtier", &["tier", "tiers"]).group("skep.io", "skep.io/v1").of_cluster();
+    /// A machine that runs pods.
+    Node = names("nodes", "node", &["no"]).of_cluster();
+    /// How much the objects of a namespace may take up together.
+    ResourceQuota = names("resourcequotas", "resourcequota", &["quota"]);
+    /// What single pods and containers of a namespace may ask for.
+    LimitRange = names("limitranges", "limitrange", &["limits"]);
+    /// How many pods may be away at the same time of somebody's own will.
+    PodDisruptionBudget = names("poddisruptionbudgets", "poddisruptionbudget", &["pdb"]).group("policy", "policy/v1");
+    /// Non-secret configuration.
+    ConfigMap = names("configmaps", "configmap", &["cm"]);
+    /// Secret configuration.
+    Secret = names("secrets", "secret", &[]);
+    /// Containers that live and die together.
+    Pod = names("pods", "pod", &["po"]).in_all();
+    /// A number of equal pods.
+    ReplicaSet = names("replicasets", "replicaset", &["rs"]).group("apps", "apps/v1").in_all();
+    /// Replica sets rolled from one revision to the next.
+    Deployment = names("deployments", "deployment", &["deploy"]).group("apps", "apps/v1").in_all();
+    /// Something that happened to an object.
+    Event = names("events", "event", &["ev"]);
+}
+
+impl Kind {
     /// The API group: empty for the core group.
     pub const fn group(self) -> &'static str {
         self.names().group
@@ -112,16 +126,8 @@ impl Kind {
     }
 
     /// `group/version`, or the version alone in the core group.
-    pub fn api_version(self) -> &'static str {
-        match self.group() {
-            "apps" => "apps/v1",
-            _ => "v1",
-        }
-    }
-
-    /// The name in a document's `kind` field.
-    pub const fn as_str(self) -> &'static str {
-        self.names().kind
+    pub const fn api_version(self) -> &'static str {
+        self.names().api_version
     }
 
     /// Lower-case plural, as in `skep get pods`.

@@ -6,6 +6,7 @@
 pub mod admit;
 pub mod convert;
 pub mod default;
+pub mod duration;
 mod errors;
 pub mod explain;
 mod field_error;
@@ -18,6 +19,7 @@ pub mod labels;
 pub mod merge;
 mod meta;
 pub mod names;
+pub mod node_label;
 mod object;
 mod path;
 mod quantity;
@@ -27,6 +29,7 @@ pub mod status;
 mod suggest;
 mod time;
 pub mod validate;
+pub mod well_known;
 mod wire;
 pub mod yaml;
 

@@ -9,7 +9,8 @@ use serde::{
 use serde_json::{Map, Value};
 
 use crate::{
-    ConfigMap, Deployment, Event, Kind, Namespace, Node, ObjectKey, ObjectMeta, Pod, ReplicaSet, Secret,
+    ConfigMap, Deployment, Event, Kind, LimitRange, Namespace, Node, NodePool, ObjectKey, ObjectMeta, Pod,
+    PodDisruptionBudget, PriorityClass, ReplicaSet, ResourceQuota, Secret, WorkloadTier,
 };
 
 /// What all kinds share.
@@ -67,7 +68,7 @@ pub enum DecodeError {
 }
 
 macro_rules! objects {
-    ($($kind:ident),* $(,)?) => {
+    ($($kind:ident $({ $status:ident })?),* $(,)?) => {
         /// An object of any kind.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Object {
@@ -90,6 +91,17 @@ macro_rules! objects {
                 match self { $(Self::$kind(object) => &mut object.metadata,)* }
             }
 
+            /// Takes over another object's status, where both are of one kind; false for kinds that have none.
+            pub fn copy_status(&mut self, from: &Self) -> bool {
+                match (self, from) {
+                    $($((Self::$kind(to), Self::$kind(from)) => {
+                        to.$status.clone_from(&from.$status);
+                        true
+                    })?)*
+                    _ => false,
+                }
+            }
+
             fn body_from_value(kind: Kind, value: Value) -> Result<Self, serde_json::Error> {
                 Ok(match kind { $(Kind::$kind => Self::$kind(serde_json::from_value(value)?),)* })
             }
@@ -102,6 +114,11 @@ macro_rules! objects {
             fn body_to_value(&self) -> Result<Value, serde_json::Error> {
                 match self { $(Self::$kind(object) => serde_json::to_value(object),)* }
             }
+        }
+
+        /// The JSON schema of a kind's documents, without `apiVersion` and `kind`.
+        pub(crate) fn json_schema(kind: Kind) -> schemars::Schema {
+            match kind { $(Kind::$kind => schemars::schema_for!($kind),)* }
         }
 
         impl Serialize for Object {
@@ -142,8 +159,22 @@ macro_rules! objects {
     };
 }
 
+// Kinds with a status name its field.
 objects!(
-    Namespace, Node, ConfigMap, Secret, Pod, ReplicaSet, Deployment, Event
+    Namespace { status },
+    PriorityClass,
+    NodePool { status },
+    WorkloadTier,
+    Node { status },
+    ResourceQuota { status },
+    LimitRange,
+    PodDisruptionBudget { status },
+    ConfigMap,
+    Secret,
+    Pod { status },
+    ReplicaSet { status },
+    Deployment { status },
+    Event,
 );
 
 #[derive(Serialize)]

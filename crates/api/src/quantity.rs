@@ -96,6 +96,31 @@ impl Quantity {
         clamp(ceil_div(self.nanos, NANOS / 1000))
     }
 
+    /// So many percent of it, rounded up to a whole number, or to thousandths.
+    #[must_use]
+    pub fn percent(&self, percent: u32, whole: bool) -> Self {
+        let step = if whole { NANOS } else { NANOS / 1000 };
+        let part = ceil_div(self.nanos.saturating_mul(i128::from(percent)), 100);
+        Self {
+            nanos: ceil_div(part, step) * step,
+            format: self.format,
+        }
+    }
+
+    /// How many times `other` it is, as near as a double comes; infinite where that is nothing.
+    #[expect(clippy::cast_precision_loss, reason = "ratios are compared with a tolerance")]
+    pub fn ratio(&self, other: &Self) -> f64 {
+        self.nanos as f64 / other.nanos as f64
+    }
+
+    /// As a plain decimal number, such as `0.34`.
+    pub fn decimal(&self) -> String {
+        let (whole, rest) = (self.nanos / NANOS, (self.nanos % NANOS).abs());
+        let sign = if self.nanos < 0 { "-" } else { "" };
+        let text = format!("{sign}{}.{rest:09}", whole.abs());
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    }
+
     /// True for nothing at all.
     pub const fn is_zero(&self) -> bool {
         self.nanos == 0

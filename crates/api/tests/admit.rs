@@ -207,23 +207,23 @@ fn unknown_fields_are_all_named_with_what_was_meant() {
 fn unimplemented_fields_are_refused_or_dropped_with_a_warning() {
     let document = with(
         pod(),
-        &json!({ "spec": { "affinity": { "nodeAffinity": {} }, "priorityClassName": "high",
+        &json!({ "spec": { "ephemeralContainers": [{}], "subdomain": "web",
             "containers": [{ "lifecycle": { "stopSignal": "SIGINT" }, "resizePolicy": [{}] }] } }),
     );
     refused(
         document.clone(),
         &expect![[r#"
-        NotImplemented spec.affinity: is not implemented by skep
-        NotImplemented spec.containers[0].lifecycle.stopSignal: is not implemented by skep
-        NotImplemented spec.containers[0].resizePolicy: is not implemented by skep
-        NotImplemented spec.priorityClassName: is not implemented by skep
-    "#]],
+            NotImplemented spec.containers[0].lifecycle.stopSignal: is not implemented by skep
+            NotImplemented spec.containers[0].resizePolicy: is not implemented by skep
+            NotImplemented spec.ephemeralContainers: is not implemented by skep
+            NotImplemented spec.subdomain: is not implemented by skep
+        "#]],
     );
     expect![[r#"
-        warning spec.affinity: is not implemented by skep and is dropped
         warning spec.containers[0].lifecycle.stopSignal: is not implemented by skep and is dropped
         warning spec.containers[0].resizePolicy: is not implemented by skep and is dropped
-        warning spec.priorityClassName: is not implemented by skep and is dropped
+        warning spec.ephemeralContainers: is not implemented by skep and is dropped
+        warning spec.subdomain: is not implemented by skep and is dropped
     "#]]
     .assert_eq(&lines(document, Validation::Warn));
 }
@@ -846,8 +846,8 @@ fn head_of_a_document_is_checked_first() {
     refused(
         json!({ "apiVersion": "v1", "kind": "Service" }),
         &expect![[r#"
-        NotSupported kind: `Service` in `v1` is not a kind of this cluster; it has Namespace, Node, ConfigMap, Secret, Pod, ReplicaSet, Deployment, Event
-    "#]],
+            NotSupported kind: `Service` in `v1` is not a kind of this cluster; it has Namespace, PriorityClass, NodePool, WorkloadTier, Node, ResourceQuota, LimitRange, PodDisruptionBudget, ConfigMap, Secret, Pod, ReplicaSet, Deployment, Event
+        "#]],
     );
 }
 

@@ -62,10 +62,10 @@ fn pod_may_change_nothing_else() {
             pod["spec"]["nodeName"] = "a".into();
         },
         &expect![[r#"
-            Immutable spec.activeDeadlineSeconds: may not change: of a pod only images, activeDeadlineSeconds (shorter), tolerations (more) and terminationGracePeriodSeconds may; delete it and create it again
-            Immutable spec.containers[0].command[0]: may not change: of a pod only images, activeDeadlineSeconds (shorter), tolerations (more) and terminationGracePeriodSeconds may; delete it and create it again
-            Immutable spec.tolerations: may not change: of a pod only images, activeDeadlineSeconds (shorter), tolerations (more) and terminationGracePeriodSeconds may; delete it and create it again
-            Immutable spec.nodeName: may not change: of a pod only images, activeDeadlineSeconds (shorter), tolerations (more) and terminationGracePeriodSeconds may; delete it and create it again
+            Immutable spec.activeDeadlineSeconds: may not change: of a pod only images, activeDeadlineSeconds (shorter), tolerations (more), schedulingGates (fewer) and terminationGracePeriodSeconds may; delete it and create it again
+            Immutable spec.containers[0].command[0]: may not change: of a pod only images, activeDeadlineSeconds (shorter), tolerations (more), schedulingGates (fewer) and terminationGracePeriodSeconds may; delete it and create it again
+            Immutable spec.tolerations: may not change: of a pod only images, activeDeadlineSeconds (shorter), tolerations (more), schedulingGates (fewer) and terminationGracePeriodSeconds may; delete it and create it again
+            Immutable spec.nodeName: may not change: of a pod only images, activeDeadlineSeconds (shorter), tolerations (more), schedulingGates (fewer) and terminationGracePeriodSeconds may; delete it and create it again
         "#]],
     );
     check(
@@ -75,7 +75,7 @@ fn pod_may_change_nothing_else() {
             containers.push(json!({ "name": "b", "image": "b:1" }));
         },
         &expect![[r#"
-            Immutable spec.containers: may not change: of a pod only images, activeDeadlineSeconds (shorter), tolerations (more) and terminationGracePeriodSeconds may; delete it and create it again
+            Immutable spec.containers: may not change: of a pod only images, activeDeadlineSeconds (shorter), tolerations (more), schedulingGates (fewer) and terminationGracePeriodSeconds may; delete it and create it again
         "#]],
     );
 }

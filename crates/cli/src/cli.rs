@@ -116,6 +116,8 @@ pub(crate) enum Command {
     Server(Box<commands::server::ServerArgs>),
     /// Change images, variables and resources of pod templates
     Set(commands::set::SetArgs),
+    /// Play a cluster under simulated time: what would happen if
+    Sim(commands::sim::SimArgs),
     /// Save, check and restore the state of the cluster
     Snapshot(commands::snapshot::SnapshotArgs),
     /// Make, list and revoke the tokens that let machines in
@@ -143,7 +145,10 @@ const GROUPS: [(&str, &[&str]); 7] = [
         &["rollout", "scale", "set", "cordon", "uncordon"],
     ),
     ("Look inside", &["describe", "logs", "exec", "events", "wait"]),
-    ("Advanced commands", &["diff", "patch", "label", "annotate"]),
+    (
+        "Advanced commands",
+        &["diff", "patch", "label", "annotate", "sim"],
+    ),
     (
         "Other commands",
         &["api-resources", "cluster-info", "completion", "config", "version"],

@@ -5,10 +5,10 @@ mod cli;
 mod commands;
 mod config;
 mod context;
-mod duration;
 mod errors;
 mod flags;
 mod manifests;
+mod node_args;
 mod output;
 mod reads;
 mod retry;
@@ -21,6 +21,7 @@ use std::process::ExitCode;
 
 use cli::{Cli, Command};
 use context::Context;
+use skep_api::duration;
 
 /// Half the usual stack is plenty for a thread of the daemon.
 const DAEMON_STACK_BYTES: usize = 1 << 20;

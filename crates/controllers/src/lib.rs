@@ -4,21 +4,30 @@
 //! proposes nothing. It holds no memory, clock or randomness. All controllers may run on the same state, and all their
 //! changes may ride in one entry.
 
+pub mod admission;
 mod adoption;
 mod controller;
+mod defaults;
 mod deployment;
+mod disruption;
 mod event_garbage;
 pub mod events;
 mod garbage;
 mod hash;
+mod manager;
 mod namespace;
 mod node;
+mod node_pool;
 mod pod_garbage;
 mod pods;
+mod quota;
 mod replica_set;
 mod settings;
+mod tier_budget;
 
 pub use controller::{Context, Controller, EventNote, Lease, Reconciled};
+pub use defaults::{DEFAULTS_ANNOTATION, DEFAULTS_VERSION, SYSTEM_NAMESPACE, missing_defaults};
+pub use manager::{Draft, Fate, Manager, Moment, Origin, Work};
 pub use settings::{Ipv4Block, ParseBlockError, Settings};
 
 /// Every controller of a cluster.
@@ -30,6 +39,11 @@ pub fn all() -> Vec<Box<dyn Controller>> {
         Box::new(garbage::GarbageCollector),
         Box::new(namespace::NamespaceController),
         Box::new(node::NodeController),
+        Box::new(node_pool::NodePoolController),
+        Box::new(node_pool::PoolMemberController),
+        Box::new(tier_budget::TierBudgetController),
+        Box::new(disruption::DisruptionController),
+        Box::new(quota::QuotaController),
         Box::new(pod_garbage::PodGarbageCollector),
         Box::new(event_garbage::EventGarbageCollector),
     ]

@@ -1,11 +1,34 @@
 //! What several controllers ask of pods.
 
-use skep_api::{Kind, ObjectKey, ObjectMeta, Pod, PodTemplateSpec, Resource};
+use skep_api::{Kind, ObjectKey, ObjectMeta, Pod, PodTemplateSpec, ReplicaSet, Resource, Time, well_known};
 use skep_state::{State, StateEvent};
 
 /// True for a pod that counts as a replica: not ended, not going away.
 pub(crate) fn is_active(pod: &Pod) -> bool {
     !pod.is_terminal() && !pod.metadata.is_deleting()
+}
+
+/// Until when the pod counts as one that is being replaced before it goes.
+pub(crate) fn replaced_until(pod: &Pod) -> Option<Time> {
+    let until = pod.metadata.annotations.get(well_known::REPLACED_UNTIL);
+    until.and_then(|until| until.parse().ok())
+}
+
+/// True for a pod whose replacement is made before it goes.
+pub(crate) fn is_replaced(pod: &Pod, now: Time) -> bool {
+    replaced_until(pod).is_some_and(|until| now < until)
+}
+
+/// How many replicas hold. A pod that is being replaced and its replacement are one replica: together they are never more
+/// than there should be.
+pub(crate) fn replicas(set: &ReplicaSet, pods: &[&Pod], now: Time, holds: &dyn Fn(&Pod) -> bool) -> i32 {
+    let count = pods.iter().filter(|pod| holds(pod)).count();
+    let count = i32::try_from(count).unwrap_or(i32::MAX);
+    if pods.iter().any(|pod| is_replaced(pod, now)) {
+        count.min(set.spec.replicas.max(0))
+    } else {
+        count
+    }
 }
 
 /// True where the object's managing owner is the one with this uid.
@@ -39,6 +62,7 @@ pub(crate) fn counts_differently(before: Option<&Pod>, after: Option<&Pod>) -> b
     };
     let facts = |pod: &Pod| (pod.status.phase, pod.metadata.is_deleting(), pod.available_at(0));
     facts(before) != facts(after)
+        || replaced_until(before) != replaced_until(after)
         || before.metadata.labels != after.metadata.labels
         || before.metadata.owner_references != after.metadata.owner_references
 }

@@ -1,17 +1,20 @@
 //! Replica sets: as many pods as there should be.
 
-use std::{cmp::Reverse, collections::BTreeMap};
+use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
 
 use skep_api::{
-    Condition, Kind, LabelSelector, Namespace, ObjectKey, ObjectMeta, OwnerReference, Pod, PodPhase,
-    ReplicaSet, ReplicaSetStatus, Resource, Time,
+    Condition, ConditionStatus, Kind, LabelSelector, Namespace, ObjectKey, ObjectMeta, OwnerReference, Pod,
+    PodPhase, ReplicaSet, ReplicaSetStatus, Resource, ResourceQuota, Time,
 };
-use skep_state::{Change, DeleteOptions, State, StateEvent};
+use skep_state::{Change, DeleteOptions, Entry, Refusal, State, StateEvent};
 
 use crate::{
-    Context, Controller, EventNote, Reconciled,
+    Context, Controller, EventNote, Reconciled, admission,
     hash::{fnv, word},
-    pods::{counts_differently, dependents, is_active, owners_of_kind, versions},
+    pods::{
+        counts_differently, dependents, is_active, is_replaced, owners_of_kind, replaced_until, replicas,
+        versions,
+    },
 };
 
 const NAME: &str = "replicaset-controller";
@@ -21,6 +24,11 @@ const PODS_PER_PASS_MAX: usize = 500;
 
 /// How many names an event lists.
 const NAMES_PER_EVENT_MAX: usize = 5;
+
+/// When pods that could not be created are tried again, though nothing has changed that is known to help.
+const RETRY_AFTER: Duration = Duration::from_secs(10);
+
+const REPLICA_FAILURE: &str = "ReplicaFailure";
 
 const DELETION_COST: &str = "controller.kubernetes.io/pod-deletion-cost";
 
@@ -43,10 +51,13 @@ impl Controller for ReplicaSetController {
             keys.extend(crate::adoption::waiting_for(state, event, sets_waiting));
             return keys;
         }
-        if event.kind == Kind::ReplicaSet && event.after.is_some() {
-            return vec![(*event.key).clone()];
+        match (event.kind, &event.after) {
+            (Kind::ReplicaSet, Some(_)) => vec![(*event.key).clone()],
+            // What was in the way may be no more.
+            (Kind::ResourceQuota | Kind::LimitRange, _) => failed(state, Some(&event.key.namespace)),
+            (Kind::WorkloadTier | Kind::PriorityClass, Some(_)) => failed(state, None),
+            _ => Vec::new(),
         }
-        Vec::new()
     }
 
     fn all(&self, state: &State) -> Vec<ObjectKey> {
@@ -61,13 +72,28 @@ impl Controller for ReplicaSetController {
         let pods: Vec<&Pod> = dependents::<Pod>(ctx.state, &set.metadata.uid)
             .filter(|pod| is_active(pod) && set.spec.selector.matches(&pod.metadata.labels))
             .collect();
+        let (leaving, staying): (Vec<&Pod>, Vec<&Pod>) =
+            pods.iter().copied().partition(|pod| is_replaced(pod, ctx.now));
         let wanted = usize::try_from(set.spec.replicas).unwrap_or(0);
+        let mut failure = None;
         if !set.metadata.is_deleting() && !waits_for_adoption(ctx.state, set) {
-            if pods.len() < wanted {
-                create(ctx, set, wanted - pods.len(), &mut result);
-            } else if pods.len() > wanted {
-                delete(ctx, set, &pods, pods.len() - wanted, &mut result);
+            if staying.len() < wanted {
+                failure = create(ctx, set, wanted - staying.len(), &mut result);
+            } else if staying.len() > wanted {
+                // Those that are to be replaced go first: nobody waits for their replacements any more.
+                let surplus = pods.len() - wanted;
+                let first = ranked(ctx, set, &leaving).into_iter();
+                let then = ranked(ctx, set, &staying).into_iter();
+                delete(
+                    ctx,
+                    set,
+                    first.chain(then).take(surplus.min(PODS_PER_PASS_MAX)).collect(),
+                    &mut result,
+                );
             }
+        }
+        for pod in &leaving {
+            result.again_at(ctx.now, replaced_until(pod).unwrap_or(ctx.now));
         }
         let available_at = |pod: &&Pod| pod.available_at(set.spec.min_ready_seconds);
         for time in pods
@@ -77,7 +103,8 @@ impl Controller for ReplicaSetController {
         {
             result.again_at(ctx.now, time);
         }
-        let status = status(set, &pods, ctx.now);
+        let mut status = status(set, &pods, ctx.now);
+        note_failure(&mut status, failure, ctx.now);
         if status != set.status {
             result.changes.push(Change::update_status(ReplicaSet {
                 status,
@@ -86,6 +113,13 @@ impl Controller for ReplicaSetController {
         }
         result
     }
+}
+
+/// Replica sets that could not make all their pods.
+fn failed(state: &State, namespace: Option<&str>) -> Vec<ObjectKey> {
+    let sets = state.list::<ReplicaSet>(namespace);
+    let failed = sets.filter(|set| Condition::is_true(&set.status.conditions, REPLICA_FAILURE));
+    failed.map(Resource::key).collect()
 }
 
 /// A new replica set first takes over the pods without owner that it selects.
@@ -108,22 +142,98 @@ fn adoptable(selector: &LabelSelector, pod: &Pod) -> bool {
     is_active(pod) && pod.metadata.controller().is_none() && selector.matches(&pod.metadata.labels)
 }
 
-fn create(ctx: &Context<'_>, set: &ReplicaSet, missing: usize, result: &mut Reconciled) {
+/// Creates missing pods; why not all of them can be created.
+fn create(ctx: &Context<'_>, set: &ReplicaSet, missing: usize, result: &mut Reconciled) -> Option<String> {
     let namespace = ctx
         .state
         .get::<Namespace>(&ObjectKey::cluster(&set.metadata.namespace));
     if namespace.is_none_or(|namespace| namespace.metadata.is_deleting()) {
-        return;
+        return None;
     }
     let names = fresh_names(ctx.state, set, missing.min(PODS_PER_PASS_MAX));
-    result.events.push(EventNote::normal(
-        set,
-        NAME,
-        "SuccessfulCreate",
-        told("Created", &names),
-    ));
-    for name in names {
-        result.changes.push(Change::create(new_pod(set, name)));
+    let (pods, failure) = match admitted(ctx.state, set) {
+        Ok(pod) => within_quota(ctx, &pod, names),
+        Err(why) => (Vec::new(), Some(why)),
+    };
+    if let Some(why) = &failure {
+        let known = Condition::find(&set.status.conditions, REPLICA_FAILURE);
+        if known.is_none_or(|known| known.message != *why) {
+            let message = format!("Error creating: {why}");
+            result
+                .events
+                .push(EventNote::warning(set, NAME, "FailedCreate", message));
+        }
+        result.again_at(ctx.now, ctx.now.plus(RETRY_AFTER));
+    }
+    if !pods.is_empty() {
+        let names: Vec<String> = pods.iter().map(|pod| pod.metadata.name.clone()).collect();
+        let message = told("Created", &names);
+        result
+            .events
+            .push(EventNote::normal(set, NAME, "SuccessfulCreate", message));
+    }
+    result.changes.extend(pods.into_iter().map(Change::create));
+    failure
+}
+
+/// A pod of the set, as its tier, the limits of the namespace and its priority class make it; its name is still open.
+fn admitted(state: &State, set: &ReplicaSet) -> Result<Pod, String> {
+    let mut pod = new_pod(set, String::new());
+    match admission::pod(state, &mut pod) {
+        Ok(_) => Ok(pod),
+        Err(errors) => {
+            let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            Err(format!("pod is invalid: {}", errors.join("; ")))
+        }
+    }
+}
+
+/// As many of the pods as the quotas of the namespace allow, and why not more.
+fn within_quota(ctx: &Context<'_>, pod: &Pod, names: Vec<String>) -> (Vec<Pod>, Option<String>) {
+    let named = |name: String| {
+        let mut pod = pod.clone();
+        pod.metadata.name = name;
+        pod
+    };
+    let bounded = ctx
+        .state
+        .list::<ResourceQuota>(Some(&pod.metadata.namespace))
+        .next()
+        .is_some();
+    if !bounded {
+        return (names.into_iter().map(named).collect(), None);
+    }
+    let mut trial = ctx.state.clone();
+    let mut pods = Vec::new();
+    for pod in names.into_iter().map(named) {
+        let mut stamped = pod.clone();
+        stamped.metadata.uid = format!("{}/{}", pod.metadata.namespace, pod.metadata.name);
+        let entry = Entry {
+            request_id: String::new(),
+            now: ctx.now,
+            changes: vec![Change::create(stamped)],
+        };
+        if let Some(Err(Refusal::Forbidden { why, .. })) = trial.apply(&entry).pop() {
+            return (pods, Some(format!("pod is forbidden: {why}")));
+        }
+        pods.push(pod);
+    }
+    (pods, None)
+}
+
+fn note_failure(status: &mut ReplicaSetStatus, failure: Option<String>, now: Time) {
+    let Some(why) = failure else {
+        return status
+            .conditions
+            .retain(|condition| condition.r#type != REPLICA_FAILURE);
+    };
+    let known = Condition::find(&status.conditions, REPLICA_FAILURE).is_some_and(|old| old.message == why);
+    if !known {
+        let condition = Condition {
+            last_transition_time: Some(now),
+            ..Condition::new(REPLICA_FAILURE, ConditionStatus::True, "FailedCreate", why)
+        };
+        Condition::set(&mut status.conditions, condition);
     }
 }
 
@@ -165,19 +275,23 @@ fn new_pod(set: &ReplicaSet, name: String) -> Pod {
     }
 }
 
-fn delete(ctx: &Context<'_>, set: &ReplicaSet, pods: &[&Pod], surplus: usize, result: &mut Reconciled) {
+/// The pods, those that should go first in front.
+fn ranked<'a>(ctx: &Context<'_>, set: &ReplicaSet, pods: &[&'a Pod]) -> Vec<&'a Pod> {
     let doubled = related_pods_by_node(ctx.state, set);
     let mut ranked = pods.to_vec();
     ranked.sort_by_cached_key(|pod| rank(pod, doubled.get(&pod.spec.node_name).copied().unwrap_or(0)));
-    ranked.truncate(surplus.min(PODS_PER_PASS_MAX));
-    let names: Vec<String> = ranked.iter().map(|pod| pod.metadata.name.clone()).collect();
+    ranked
+}
+
+fn delete(ctx: &Context<'_>, set: &ReplicaSet, pods: Vec<&Pod>, result: &mut Reconciled) {
+    let names: Vec<String> = pods.iter().map(|pod| pod.metadata.name.clone()).collect();
     result.events.push(EventNote::normal(
         set,
         NAME,
         "SuccessfulDelete",
         told("Deleted", &names),
     ));
-    for pod in ranked {
+    for pod in pods {
         if let Some(object) = ctx.state.object(Kind::Pod, &pod.key()) {
             result
                 .changes
@@ -244,9 +358,7 @@ fn told(done: &str, names: &[String]) -> String {
 }
 
 fn status(set: &ReplicaSet, pods: &[&Pod], now: Time) -> ReplicaSetStatus {
-    let count = |holds: &dyn Fn(&Pod) -> bool| {
-        i32::try_from(pods.iter().filter(|pod| holds(pod)).count()).unwrap_or(i32::MAX)
-    };
+    let count = |holds: &dyn Fn(&Pod) -> bool| replicas(set, pods, now, holds);
     let template = LabelSelector {
         match_labels: set.spec.template.metadata.labels.clone(),
         ..LabelSelector::default()

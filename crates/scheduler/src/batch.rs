@@ -1,99 +1,72 @@
-//! One batch of pending pods: pods that ask for the same share one scan of the nodes.
+//! One batch of pending pods: pods of one template share one scan of the nodes.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
-    sync::Arc,
-};
+use std::collections::BTreeMap;
 
 use skep_api::Pod;
 
 use crate::{
-    catalog::Catalog,
+    decision::{Outcome, Victim},
     explain::Explanation,
-    filter::fits,
-    load::Load,
-    node::NodeRow,
-    score::{Score, score},
-    wish::{Wish, alike},
+    group::{Group, Touched},
+    preempt::Plan,
+    tables::Tables,
+    template::alike,
 };
 
 /// The groups of one batch, and which nodes it has changed so far.
 pub(crate) struct Batch<'a> {
     groups: Vec<Group>,
-    by_identity: BTreeMap<String, usize>,
+    by_template: BTreeMap<usize, usize>,
     last: Option<(&'a Pod, usize)>,
-    /// The nodes that got pods, in order: groups that scored them before look at them again.
-    touched: Vec<usize>,
-    /// How often each node was touched.
-    versions: Vec<u32>,
-}
-
-/// Pods that ask for the same, and the nodes they fit on.
-struct Group {
-    wish: Wish,
-    /// The best node on top. Among equals the first by name.
-    candidates: BinaryHeap<Candidate>,
-    /// How much of `touched` is in the candidates; `None` before the first scan.
-    seen: Option<usize>,
-    /// Why no node fits, as of this much of `touched`.
-    explained: Option<(usize, Explanation)>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Candidate {
-    score: Score,
-    node: Reverse<usize>,
-    /// Outdated where the node was touched since.
-    version: u32,
+    touched: Touched,
 }
 
 impl<'a> Batch<'a> {
-    pub(crate) fn new(nodes: &[NodeRow]) -> Self {
+    pub(crate) fn new(tables: &mut Tables) -> Self {
+        tables.nodes.order();
         Self {
             groups: Vec::new(),
-            by_identity: BTreeMap::new(),
+            by_template: BTreeMap::new(),
             last: None,
-            touched: Vec::new(),
-            versions: vec![0; nodes.len()],
+            touched: Touched::new(tables.nodes.rows.bound()),
         }
     }
 
-    /// Finds the best node for the pod and counts the pod in there.
-    pub(crate) fn place(
-        &mut self,
-        pod: &'a Pod,
-        nodes: &mut [NodeRow],
-        catalog: &mut Catalog,
-    ) -> Result<(usize, Arc<Load>), Explanation> {
-        let group = self.group_of(pod, catalog);
-        self.refresh(group, nodes);
-        let group = &mut self.groups[group];
-        let Some(best) = group.best(&self.versions) else {
-            return Err(group.explain(self.touched.len(), nodes, catalog));
-        };
-        nodes[best].add(&group.wish.load);
-        self.touched.push(best);
-        self.versions[best] += 1;
-        Ok((best, Arc::clone(&group.wish.load)))
+    /// Decides for a pod, and counts it in where it goes.
+    pub(crate) fn place(&mut self, pod: &'a Pod, tables: &mut Tables) -> Outcome {
+        let group = self.group_of(pod, tables);
+        let template = self.groups[group].template;
+        if !tables.templates.rows[template].gates.is_empty() {
+            let why = Explanation::gated(tables, &tables.templates.rows[template]);
+            return Outcome::Wait(Box::new(why));
+        }
+        let hint = self.give_up_nomination(pod, tables);
+        self.groups[group].refresh(tables, &self.touched);
+        if let Some(node) = self.node_for(group, hint, tables) {
+            tables.place(pod, template, node, i64::MAX);
+            self.touched.touch(node);
+            let node = tables.nodes.rows[node].name.to_string();
+            return Outcome::Bind { node };
+        }
+        self.make_room(pod, group, hint, tables)
     }
 
-    /// Gives back what the groups have shared.
-    pub(crate) fn finish(self, catalog: &mut Catalog) {
+    /// Gives back what the groups have held.
+    pub(crate) fn finish(self, tables: &mut Tables) {
         for group in self.groups {
-            catalog.release(group.wish.load);
+            tables.release(group.template);
         }
     }
 
-    fn group_of(&mut self, pod: &'a Pod, catalog: &mut Catalog) -> usize {
+    fn group_of(&mut self, pod: &'a Pod, tables: &mut Tables) -> usize {
         let group = match self.last {
             Some((last, group)) if alike(last, pod) => group,
             _ => {
-                let wish = Wish::of(pod, catalog);
-                let groups = &mut self.groups;
-                *self.by_identity.entry(wish.identity()).or_insert_with(|| {
-                    groups.push(Group::new(wish));
-                    groups.len() - 1
+                let template = tables.template(pod);
+                *self.by_template.entry(template).or_insert_with(|| {
+                    tables.templates.hold(template);
+                    self.groups.push(Group::new(template));
+                    self.groups.len() - 1
                 })
             }
         };
@@ -101,67 +74,79 @@ impl<'a> Batch<'a> {
         group
     }
 
-    /// Brings the group's candidates up to date: a scan of all nodes at first, then the touched ones only.
-    fn refresh(&mut self, group: usize, nodes: &[NodeRow]) {
-        let group = &mut self.groups[group];
-        match group.seen {
-            Some(seen) if self.touched.len() - seen < nodes.len() => {
-                for node in &self.touched[seen..] {
-                    group.consider(*node, &nodes[*node], self.versions[*node]);
-                }
-            }
-            _ => {
-                group.candidates.clear();
-                for (index, node) in nodes.iter().enumerate() {
-                    group.consider(index, node, self.versions[index]);
-                }
-            }
+    /// The pod is decided anew: no room is kept for it meanwhile. Returns where some was.
+    fn give_up_nomination(&mut self, pod: &Pod, tables: &mut Tables) -> Option<usize> {
+        let node = tables.unnominate(&pod.metadata.uid);
+        if let Some(node) = node {
+            self.touched.touch(node);
+            return Some(node);
         }
-        group.seen = Some(self.touched.len());
+        let named = &pod.status.nominated_node_name;
+        if named.is_empty() {
+            None
+        } else {
+            tables.nodes.find(named)
+        }
+    }
+
+    /// The node on which room was made for it, or else the best one.
+    fn node_for(&mut self, group: usize, hint: Option<usize>, tables: &Tables) -> Option<usize> {
+        let group = &mut self.groups[group];
+        let template = &tables.templates.rows[group.template];
+        let fits =
+            |node: &usize| tables.stands(template, *node) && tables.fits(template, &group.rules, *node);
+        hint.filter(fits).or_else(|| group.best(tables, &self.touched))
+    }
+
+    fn make_room(&mut self, pod: &Pod, group: usize, hint: Option<usize>, tables: &mut Tables) -> Outcome {
+        let group = &mut self.groups[group];
+        let template = tables.templates.rows[group.template].clone();
+        let asked = (&template, &group.rules);
+        let plan = group.preemption.plan(tables, asked, &self.touched, hint);
+        let preempting = plan.is_some();
+        let why = Box::new(Self::explain(group, &self.touched, tables, preempting));
+        let Some(plan) = plan else {
+            return Outcome::Wait(why);
+        };
+        let victims = send_away(tables, &plan);
+        tables.nominate(&pod.metadata.uid, group.template, plan.node);
+        self.touched.touch(plan.node);
+        Outcome::Preempt {
+            node: tables.nodes.rows[plan.node].name.to_string(),
+            victims,
+            why,
+        }
+    }
+
+    /// The group's explanation; the one of the pod before where nothing has changed since.
+    fn explain(group: &mut Group, touched: &Touched, tables: &Tables, preempting: bool) -> Explanation {
+        let at = touched.log.len();
+        if let Some((then, explanation)) = &group.explained
+            && *then == at
+        {
+            return explanation.clone();
+        }
+        let template = &tables.templates.rows[group.template];
+        let explanation = Explanation::of(tables, template, &group.rules, preempting);
+        group.explained = Some((at, explanation.clone()));
+        explanation
     }
 }
 
-impl Group {
-    fn new(wish: Wish) -> Self {
-        Self {
-            wish,
-            candidates: BinaryHeap::new(),
-            seen: None,
-            explained: None,
-        }
+/// Marks the pods as leaving, and takes them out of their budgets.
+fn send_away(tables: &mut Tables, plan: &Plan) -> Vec<Victim> {
+    let mut victims = Vec::with_capacity(plan.victims.len());
+    for (pod, violates_budget) in &plan.victims {
+        tables.pods.rows[*pod as usize].leaving = true;
+        let (row, template) = tables.placed(*pod);
+        let look = &tables.looks.rows[template.look];
+        victims.push(Victim {
+            key: row.key(&look.namespace),
+            uid: row.uid.to_string(),
+            priority: template.priority,
+            violates_budget: *violates_budget,
+        });
+        tables.budgets.spend(look);
     }
-
-    fn consider(&mut self, index: usize, node: &NodeRow, version: u32) {
-        if fits(&self.wish, node) {
-            let score = score(&self.wish, node);
-            self.candidates.push(Candidate {
-                score,
-                node: Reverse(index),
-                version,
-            });
-        }
-    }
-
-    /// The best candidate that is up to date; outdated ones are dropped on the way.
-    fn best(&mut self, versions: &[u32]) -> Option<usize> {
-        while let Some(candidate) = self.candidates.peek() {
-            let node = candidate.node.0;
-            if candidate.version == versions[node] {
-                return Some(node);
-            }
-            self.candidates.pop();
-        }
-        None
-    }
-
-    fn explain(&mut self, touched: usize, nodes: &[NodeRow], catalog: &Catalog) -> Explanation {
-        match &self.explained {
-            Some((at, explanation)) if *at == touched => explanation.clone(),
-            _ => {
-                let explanation = Explanation::of(&self.wish, nodes, &catalog.resources);
-                self.explained = Some((touched, explanation.clone()));
-                explanation
-            }
-        }
-    }
+    victims
 }

@@ -1,29 +1,46 @@
 //! Why a pod fits on no node, in words.
 
-use std::{collections::BTreeMap, fmt};
+use std::{cmp::Reverse, collections::BTreeMap, fmt};
 
 use crate::{
-    filter::{Obstacle, Rejection, obstacles},
-    node::NodeRow,
+    filter::{Obstacle, Rejection},
+    preempt::Useless,
     resource::{PODS, Resources, written},
-    wish::Wish,
+    rules::Rules,
+    tables::Tables,
+    template::Template,
 };
 
 /// How many different rejections are told in words.
 const TOLD_MAX: usize = 10;
 
 /// Why a pod fits on no node. `Display` gives it in words:
-/// `0/3 nodes fit: 2 have too little cpu (250m wanted, 100m free at most), 1 is cordoned`.
+/// `0/3 nodes fit: 2 have too little cpu (250m wanted, 100m free at most), 1 is cordoned; closest is a, which lacks 150m cpu`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation {
     /// How many nodes there are.
     pub nodes: usize,
     /// What stands against how many of them, the most frequent first. A node that lacks several resources counts under each.
     pub rejections: Vec<(Rejection, usize)>,
+    /// What holds the pod back whatever the nodes are like: its scheduling gates.
+    pub gates: Vec<String>,
+    /// The node with enough of everything but some resource, and least short of that.
+    pub closest: Option<Closest>,
     /// For each resource in `rejections`: what is wanted and what the node with most has left.
     shortages: Vec<Shortage>,
     /// The resources of which the pod wants more than any node has, even empty: it can never fit.
     never: Vec<Shortage>,
+    /// Why sending pods of lower priority away does not help.
+    useless: Option<Useless>,
+}
+
+/// A node on which a pod nearly fits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closest {
+    /// The node's name.
+    pub node: String,
+    /// What it lacks, by resource, as `150m`.
+    pub lacks: Vec<(String, String)>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,49 +50,123 @@ struct Shortage {
     most: String,
 }
 
+/// What is found out while all nodes are looked at.
+#[derive(Default)]
+struct Findings<'a> {
+    counts: BTreeMap<Obstacle<'a>, usize>,
+    free_max: BTreeMap<usize, i64>,
+    /// By the largest part of what is wanted that is lacking, in millionths.
+    closest: Option<(i128, usize)>,
+}
+
 impl Explanation {
     /// True where the pod asks for more than any node of the cluster has, even empty.
     pub fn never_fits(&self) -> bool {
         !self.never.is_empty()
     }
 
-    pub(crate) fn of(wish: &Wish, nodes: &[NodeRow], resources: &Resources) -> Self {
-        let nodes: Vec<&NodeRow> = nodes.iter().filter(|node| node.exists).collect();
-        let mut counts = BTreeMap::new();
-        let mut free_max = BTreeMap::new();
-        for node in &nodes {
-            for obstacle in obstacles(wish, node) {
-                if let Obstacle::Resource(id) = obstacle {
-                    let free = free_max.entry(id).or_insert(0);
-                    *free = node.free(id).max(*free);
-                }
-                *counts.entry(obstacle.rejection(wish, resources)).or_insert(0) += 1;
-            }
+    /// True where it is the pod's own scheduling gates that hold it back.
+    pub fn is_gated(&self) -> bool {
+        !self.gates.is_empty()
+    }
+
+    pub(crate) fn gated(tables: &Tables, template: &Template) -> Self {
+        Self {
+            nodes: tables.nodes.existing().count(),
+            rejections: Vec::new(),
+            gates: template.gates.clone(),
+            closest: None,
+            shortages: Vec::new(),
+            never: Vec::new(),
+            useless: None,
         }
-        let mut rejections: Vec<(Rejection, usize)> = counts.into_iter().collect();
-        rejections.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-        let amounts = wish.load.amounts.iter();
-        let shortages = amounts
-            .filter_map(|(id, wanted)| Some(shortage(resources, *id, *wanted, *free_max.get(id)?)))
-            .collect();
+    }
+
+    pub(crate) fn of(tables: &Tables, template: &Template, rules: &Rules, preempting: bool) -> Self {
+        let nodes: Vec<usize> = tables.nodes.existing().map(|(node, _)| node).collect();
+        let mut findings = Findings::default();
+        for node in &nodes {
+            findings.look(tables, template, rules, *node);
+        }
+        let resources = &tables.resources;
+        let amounts = template.load.amounts.iter();
+        let shortages = amounts.filter_map(|(id, wanted)| {
+            let free = *findings.free_max.get(id)?;
+            Some(shortage(resources, *id, *wanted, free))
+        });
         Self {
             nodes: nodes.len(),
-            rejections,
-            shortages,
-            never: never(wish, &nodes, resources),
+            shortages: shortages.collect(),
+            closest: findings.closest(tables, template, nodes.len()),
+            rejections: findings.rejections(tables, template),
+            gates: Vec::new(),
+            never: never(tables, template, &nodes),
+            useless: if preempting {
+                None
+            } else {
+                tables.useless(template)
+            },
         }
     }
 }
 
-fn never(wish: &Wish, nodes: &[&NodeRow], resources: &Resources) -> Vec<Shortage> {
-    let larger_than_all = |(id, wanted): &&(usize, i64)| {
-        !nodes.is_empty() && nodes.iter().all(|node| *wanted > node.allocatable(*id))
-    };
-    let largest = |id| nodes.iter().map(|node| node.allocatable(id)).max().unwrap_or(0);
-    let amounts = wish.load.amounts.iter().filter(|(id, _)| *id != PODS);
+impl<'a> Findings<'a> {
+    fn look(&mut self, tables: &'a Tables, template: &'a Template, rules: &Rules, node: usize) {
+        let mut lacking = 0_i128;
+        tables.obstacles(template, rules, node, &mut |obstacle| {
+            *self.counts.entry(obstacle).or_insert(0) += 1;
+            let Obstacle::Resource(id) = obstacle else { return };
+            let free = tables.room(template, id, node);
+            let most = self.free_max.entry(id).or_insert(0);
+            *most = free.max(*most);
+            let wanted = i128::from(wanted(template, id));
+            lacking = lacking.max((wanted - i128::from(free)) * 1_000_000 / wanted.max(1));
+        });
+        // Nodes come in the order of names: the first of equals stays.
+        if lacking > 0 && self.closest.is_none_or(|(least, _)| lacking < least) {
+            self.closest = Some((lacking, node));
+        }
+    }
+
+    fn closest(&self, tables: &Tables, template: &Template, nodes: usize) -> Option<Closest> {
+        let (_, node) = self.closest.filter(|_| nodes > 1)?;
+        let lack = |(id, wanted): &(usize, i64)| {
+            let lack = i128::from(*wanted) - i128::from(tables.room(template, *id, node));
+            let lack = i64::try_from(lack).unwrap_or(i64::MAX);
+            (lack > 0).then(|| (tables.resources.name(*id).to_owned(), written(*id, lack)))
+        };
+        Some(Closest {
+            node: tables.nodes.rows[node].name.to_string(),
+            lacks: template.load.amounts.iter().filter_map(lack).collect(),
+        })
+    }
+
+    fn rejections(self, tables: &Tables, template: &Template) -> Vec<(Rejection, usize)> {
+        let mut counts: BTreeMap<Rejection, usize> = BTreeMap::new();
+        for (obstacle, count) in self.counts {
+            *counts.entry(tables.rejection(template, obstacle)).or_insert(0) += count;
+        }
+        let mut rejections: Vec<_> = counts.into_iter().collect();
+        rejections.sort_by_key(|(_, count)| Reverse(*count));
+        rejections
+    }
+}
+
+fn wanted(template: &Template, id: usize) -> i64 {
+    let mut amounts = template.load.amounts.iter();
     amounts
-        .filter(larger_than_all)
-        .map(|(id, wanted)| shortage(resources, *id, *wanted, largest(*id)))
+        .find(|(other, _)| *other == id)
+        .map_or(0, |(_, wanted)| *wanted)
+}
+
+fn never(tables: &Tables, template: &Template, nodes: &[usize]) -> Vec<Shortage> {
+    let largest = |id| nodes.iter().map(|node| tables.nodes.allocatable(id, *node)).max();
+    let amounts = template.load.amounts.iter().filter(|(id, _)| *id != PODS);
+    amounts
+        .filter_map(|(id, wanted)| {
+            let largest = largest(*id).filter(|largest| wanted > largest)?;
+            Some(shortage(&tables.resources, *id, *wanted, largest))
+        })
         .collect()
 }
 
@@ -89,6 +180,18 @@ fn shortage(resources: &Resources, id: usize, wanted: i64, most: i64) -> Shortag
 
 impl fmt::Display for Explanation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_gated() {
+            let (gates, hold) = if self.gates.len() == 1 {
+                ("gate", "holds")
+            } else {
+                ("gates", "hold")
+            };
+            return write!(
+                f,
+                "not placed yet: the scheduling {gates} {} {hold} it back",
+                self.gates.join(", ")
+            );
+        }
         write!(f, "0/{} nodes fit", self.nodes)?;
         if self.nodes == 0 {
             return f.write_str(": the cluster has no nodes yet");
@@ -114,11 +217,49 @@ impl fmt::Display for Explanation {
                 short.wanted, short.resource, short.most
             )?;
         }
-        Ok(())
+        if let Some(closest) = self.closest.as_ref().filter(|_| !self.never_fits()) {
+            let lacks: Vec<String> = closest
+                .lacks
+                .iter()
+                .map(|(resource, lack)| format!("{lack} {resource}"))
+                .collect();
+            write!(
+                f,
+                "; closest is {}, which lacks {}",
+                closest.node,
+                lacks.join(" and ")
+            )?;
+        }
+        self.write_useless(f)
     }
 }
 
 impl Explanation {
+    fn write_useless(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(useless) = self.useless else {
+            return Ok(());
+        };
+        if useless.forbidden {
+            return f.write_str("; it may not preempt (preemptionPolicy: Never)");
+        }
+        f.write_str("; preemption would not help")?;
+        let has = |count: usize| if count == 1 { "has" } else { "have" };
+        let mut join = ": ";
+        if useless.none_lower > 0 {
+            let count = useless.none_lower;
+            write!(f, "{join}{count} {} no pods of lower priority", has(count))?;
+            join = ", ";
+        }
+        if useless.not_enough > 0 {
+            write!(
+                f,
+                "{join}{} would not fit it even without them",
+                useless.not_enough
+            )?;
+        }
+        Ok(())
+    }
+
     fn write_rejection(&self, f: &mut fmt::Formatter<'_>, why: &Rejection, count: usize) -> fmt::Result {
         let one = count == 1;
         let (is, has, lacks) = if one {
@@ -134,6 +275,24 @@ impl Explanation {
             Rejection::Label { wanted } => write!(f, "{count} {lacks} the label {wanted}"),
             Rejection::Taint { taint } => {
                 write!(f, "{count} {has} the taint {taint}, which it does not tolerate")
+            }
+            Rejection::NodeAffinity if one => write!(f, "{count} does not match its node affinity"),
+            Rejection::NodeAffinity => write!(f, "{count} do not match its node affinity"),
+            Rejection::PodAffinity { term } => {
+                write!(f, "{count} {has} no pod near that it must be with ({term})")
+            }
+            Rejection::PodAntiAffinity { term } => {
+                write!(f, "{count} {has} a pod near that it must keep away from ({term})")
+            }
+            Rejection::KeptAway { term } => write!(f, "{count} {has} a pod near that keeps it away ({term})"),
+            Rejection::Spread { topology, max_skew } => {
+                write!(
+                    f,
+                    "{count} {has} too many of its like for an even spread over {topology} (maxSkew {max_skew})"
+                )
+            }
+            Rejection::SpreadLabel { topology } => {
+                write!(f, "{count} {lacks} the label {topology}, over which it is spread")
             }
             Rejection::Pods => write!(f, "{count} {has} no room for more pods"),
             Rejection::HostPort { port } => write!(f, "{count} {has} the host port {port} taken"),

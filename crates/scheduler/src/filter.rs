@@ -1,12 +1,13 @@
 //! Whether a pod may be placed on a node, and what stands against it: the one feasibility check for all who ask.
 
-use skep_api::{ConditionStatus, Taint};
+use skep_api::TaintEffect;
 
 use crate::{
     load::HostPort,
-    node::NodeRow,
-    resource::{PODS, ResourceId, Resources},
-    wish::Wish,
+    resource::{PODS, ResourceId},
+    rules::Rules,
+    tables::Tables,
+    template::Template,
 };
 
 /// What stands against placing a pod on a node.
@@ -43,128 +44,215 @@ pub enum Rejection {
         /// The port, such as `80/TCP`.
         port: String,
     },
+    /// The pod's required node affinity does not select the node.
+    NodeAffinity,
+    /// No pod is near that the pod's required affinity selects.
+    PodAffinity {
+        /// Selector and topology, as `app=web by kubernetes.io/hostname`.
+        term: String,
+    },
+    /// A pod is near that the pod's required anti-affinity selects.
+    PodAntiAffinity {
+        /// Selector and topology.
+        term: String,
+    },
+    /// A pod is near whose required anti-affinity selects the pod.
+    KeptAway {
+        /// Selector and topology.
+        term: String,
+    },
+    /// With the pod there, its topology spread would be more uneven than `maxSkew`.
+    Spread {
+        /// The topology key.
+        topology: String,
+        /// The largest skew that is allowed.
+        max_skew: i64,
+    },
+    /// The node lacks the label over whose values the pod is to be spread.
+    SpreadLabel {
+        /// The topology key.
+        topology: String,
+    },
 }
 
 /// A check that failed. Cheap: words are found only where somebody asks for them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Obstacle<'a> {
     OtherNode,
     Cordoned,
     NotReady,
     Label(&'a str, &'a str),
-    Taint(&'a Taint),
+    NodeAffinity,
+    Taint(&'a str, &'a str, &'static str),
     Resource(ResourceId),
     HostPort(&'a HostPort),
+    /// A term.
+    NotNear(usize),
+    /// A term.
+    NotApart(usize),
+    /// A term.
+    KeptAway(usize),
+    /// A term.
+    NoPlace(usize),
+    /// A term, and the largest skew.
+    Uneven(usize, i64),
 }
 
-/// What is checked, cheapest and most telling first. A node is counted under the first one that fails, except that every
-/// resource that is too little is told.
-type Check = for<'a> fn(&'a Wish, &'a NodeRow, &mut dyn FnMut(Obstacle<'a>));
+impl Tables {
+    /// True where the pod may be placed on the node.
+    pub(crate) fn fits(&self, template: &Template, rules: &Rules, node: usize) -> bool {
+        let mut free = true;
+        self.obstacles(template, rules, node, &mut |_| free = false);
+        free
+    }
 
-const CHECKS: [Check; 7] = [node_name, cordoned, ready, labels, taints, resources, host_ports];
+    /// The first check's obstacles, cheapest and most telling check first; nothing where the pod fits. A node is told under
+    /// the first check that fails, except that every resource that is too little is told.
+    pub(crate) fn obstacles<'a>(
+        &'a self,
+        template: &'a Template,
+        rules: &Rules,
+        node: usize,
+        found: &mut dyn FnMut(Obstacle<'a>),
+    ) {
+        if let Some(obstacle) = self.standing_obstacle(template, node) {
+            return found(obstacle);
+        }
+        let mut room = true;
+        for (id, wanted) in &template.load.amounts {
+            if *wanted > self.room(template, *id, node) {
+                room = false;
+                found(Obstacle::Resource(*id));
+            }
+        }
+        if !room {
+            return;
+        }
+        if let Some(port) = self.taken_port(template, node) {
+            return found(Obstacle::HostPort(port));
+        }
+        let mut places = rules
+            .hard
+            .iter()
+            .map(|rule| (rule, self.topologies.place(rule.topology, node)));
+        if let Some(obstacle) = places.find_map(|(rule, place)| self.broken(template, rule, place)) {
+            found(obstacle);
+        }
+    }
 
-/// True where the pod may be placed on the node.
-pub(crate) fn fits(wish: &Wish, node: &NodeRow) -> bool {
-    node.exists
-        && CHECKS.iter().all(|check| {
-            let mut free = true;
-            check(wish, node, &mut |_| free = false);
-            free
+    /// What the node says of itself that stands against the pod.
+    fn standing_obstacle<'a>(&'a self, template: &'a Template, node: usize) -> Option<Obstacle<'a>> {
+        let row = &self.nodes.rows[node];
+        if let Some(names) = &template.pinned
+            && !names.iter().any(|name| **name == *row.name)
+        {
+            return Some(if template.named {
+                Obstacle::OtherNode
+            } else {
+                Obstacle::NodeAffinity
+            });
+        }
+        let standing = &self.standings.rows[template.standing];
+        match &standing.good {
+            Some(good) if good.get(node) => None,
+            _ => standing.demands.obstacle(row),
+        }
+    }
+
+    /// True where nothing about the node itself stands against the pod.
+    pub(crate) fn stands(&self, template: &Template, node: usize) -> bool {
+        self.nodes.rows[node].exists && self.standing_obstacle(template, node).is_none()
+    }
+
+    /// What is left of a resource for this pod: room that is kept for others, no less important, is not.
+    pub(crate) fn room(&self, template: &Template, id: ResourceId, node: usize) -> i64 {
+        let free = self.nodes.free(id, node);
+        if !self.nodes.reserved.get(node) {
+            return free;
+        }
+        let kept = self.nodes.rows[node]
+            .nominated
+            .iter()
+            .filter(|one| one.priority >= template.priority);
+        let amounts = kept
+            .flat_map(|one| &one.load.amounts)
+            .filter(|(other, _)| *other == id);
+        amounts.fold(free, |left, (_, amount)| left.saturating_sub(*amount))
+    }
+
+    /// The first port the pod wants that is taken, or kept for another.
+    pub(crate) fn taken_port<'a>(&self, template: &'a Template, node: usize) -> Option<&'a HostPort> {
+        let wanted = &template.load.ports;
+        if wanted.is_empty() {
+            return None;
+        }
+        let row = &self.nodes.rows[node];
+        let kept = row
+            .nominated
+            .iter()
+            .filter(|one| one.priority >= template.priority);
+        let kept: Vec<&HostPort> = kept.flat_map(|one| &one.load.ports).collect();
+        row.taken(wanted).or_else(|| {
+            wanted
+                .iter()
+                .find(|port| kept.iter().any(|taken| taken.conflicts(port)))
         })
-}
-
-/// The first check's obstacles; nothing where the pod fits.
-pub(crate) fn obstacles<'a>(wish: &'a Wish, node: &'a NodeRow) -> Vec<Obstacle<'a>> {
-    let mut found = Vec::new();
-    for check in CHECKS {
-        check(wish, node, &mut |obstacle| found.push(obstacle));
-        if !found.is_empty() {
-            break;
-        }
     }
-    found
-}
 
-fn node_name<'a>(wish: &'a Wish, node: &'a NodeRow, found: &mut dyn FnMut(Obstacle<'a>)) {
-    if !wish.node_name.is_empty() && wish.node_name != node.name {
-        found(Obstacle::OtherNode);
-    }
-}
-
-fn cordoned<'a>(wish: &'a Wish, node: &'a NodeRow, found: &mut dyn FnMut(Obstacle<'a>)) {
-    if node.cordoned && !wish.unschedulable_will_do {
-        found(Obstacle::Cordoned);
-    }
-}
-
-fn ready<'a>(wish: &'a Wish, node: &'a NodeRow, found: &mut dyn FnMut(Obstacle<'a>)) {
-    let will_do = match node.ready {
-        ConditionStatus::True => true,
-        ConditionStatus::False => wish.not_ready_will_do,
-        ConditionStatus::Unknown => wish.unreachable_will_do,
-    };
-    if !will_do {
-        found(Obstacle::NotReady);
-    }
-}
-
-fn labels<'a>(wish: &'a Wish, node: &'a NodeRow, found: &mut dyn FnMut(Obstacle<'a>)) {
-    let missing = wish
-        .node_selector
-        .iter()
-        .find(|(key, value)| node.labels.get(*key) != Some(*value));
-    if let Some((key, value)) = missing {
-        found(Obstacle::Label(key, value));
-    }
-}
-
-fn taints<'a>(wish: &'a Wish, node: &'a NodeRow, found: &mut dyn FnMut(Obstacle<'a>)) {
-    let hurdle = node.taints.iter().find(|taint| !wish.tolerates(taint));
-    if let Some(taint) = hurdle {
-        found(Obstacle::Taint(taint));
-    }
-}
-
-fn resources<'a>(wish: &'a Wish, node: &'a NodeRow, found: &mut dyn FnMut(Obstacle<'a>)) {
-    for (id, wanted) in &wish.load.amounts {
-        if *wanted > node.free(*id) {
-            found(Obstacle::Resource(*id));
-        }
-    }
-}
-
-fn host_ports<'a>(wish: &'a Wish, node: &'a NodeRow, found: &mut dyn FnMut(Obstacle<'a>)) {
-    if let Some(port) = node.taken(&wish.load.ports) {
-        found(Obstacle::HostPort(port));
-    }
-}
-
-impl Obstacle<'_> {
     /// The obstacle in words of its own.
-    pub(crate) fn rejection(&self, wish: &Wish, resources: &Resources) -> Rejection {
-        match self {
-            Self::OtherNode => Rejection::OtherNode {
-                wanted: wish.node_name.clone(),
+    pub(crate) fn rejection(&self, template: &Template, obstacle: Obstacle<'_>) -> Rejection {
+        let term = |term: usize| self.terms.rows[term].words(&self.topologies);
+        let topology = |term: usize| self.topologies.get(self.terms.rows[term].topology).key.clone();
+        match obstacle {
+            Obstacle::OtherNode => Rejection::OtherNode {
+                wanted: template
+                    .pinned
+                    .iter()
+                    .flatten()
+                    .cloned()
+                    .collect::<Vec<_>>()
+                    .join(" or "),
             },
-            Self::Cordoned => Rejection::Cordoned,
-            Self::NotReady => Rejection::NotReady,
-            Self::Label(key, value) => Rejection::Label {
+            Obstacle::Cordoned => Rejection::Cordoned,
+            Obstacle::NotReady => Rejection::NotReady,
+            Obstacle::Label(key, value) => Rejection::Label {
                 wanted: format!("{key}={value}"),
             },
-            Self::Taint(taint) => Rejection::Taint {
-                taint: taint_text(taint),
+            Obstacle::NodeAffinity => Rejection::NodeAffinity,
+            Obstacle::Taint(key, value, effect) => Rejection::Taint {
+                taint: taint_text(key, value, effect),
             },
-            Self::Resource(PODS) => Rejection::Pods,
-            Self::Resource(id) => Rejection::Resource {
-                resource: resources.name(*id).to_owned(),
+            Obstacle::Resource(PODS) => Rejection::Pods,
+            Obstacle::Resource(id) => Rejection::Resource {
+                resource: self.resources.name(id).to_owned(),
             },
-            Self::HostPort(port) => Rejection::HostPort {
+            Obstacle::HostPort(port) => Rejection::HostPort {
                 port: port.to_string(),
+            },
+            Obstacle::NotNear(index) => Rejection::PodAffinity { term: term(index) },
+            Obstacle::NotApart(index) => Rejection::PodAntiAffinity { term: term(index) },
+            Obstacle::KeptAway(index) => Rejection::KeptAway { term: term(index) },
+            Obstacle::NoPlace(index) => Rejection::SpreadLabel {
+                topology: topology(index),
+            },
+            Obstacle::Uneven(index, max_skew) => Rejection::Spread {
+                topology: topology(index),
+                max_skew,
             },
         }
     }
 }
 
-fn taint_text(taint: &Taint) -> String {
-    let equals = if taint.value.is_empty() { "" } else { "=" };
-    format!("{}{equals}{}:{:?}", taint.key, taint.value, taint.effect)
+fn taint_text(key: &str, value: &str, effect: &str) -> String {
+    let equals = if value.is_empty() { "" } else { "=" };
+    format!("{key}{equals}{value}:{effect}")
+}
+
+/// An effect as people write it.
+pub(crate) fn effect_text(effect: TaintEffect) -> &'static str {
+    match effect {
+        TaintEffect::NoSchedule => "NoSchedule",
+        TaintEffect::PreferNoSchedule => "PreferNoSchedule",
+        TaintEffect::NoExecute => "NoExecute",
+    }
 }

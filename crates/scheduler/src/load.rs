@@ -10,6 +10,8 @@ use crate::resource::{CPU, MEMORY, PODS, ResourceId, Resources, wanted};
 const NOMINAL_CPU: i64 = 100;
 /// For scoring, a pod without memory request counts as this many bytes, as in Kubernetes.
 const NOMINAL_MEMORY: i64 = 200 << 20;
+/// For scoring, more than this counts as this, so that the sum over a node's pods stays a number.
+const NOMINAL_MAX: i64 = 1 << 46;
 
 /// What a pod takes up on its node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -20,8 +22,6 @@ pub(crate) struct Load {
     pub(crate) nominal: [i64; 2],
     /// Ports of the node.
     pub(crate) ports: Box<[HostPort]>,
-    /// The uid of the owner whose pods are spread; empty for none, and for a pod that is going away.
-    pub(crate) owner: Box<str>,
 }
 
 /// A port of the node that a pod takes.
@@ -73,19 +73,13 @@ impl Load {
                 .map(|(_, amount)| *amount)
         };
         let nominal = [
-            amount(CPU).unwrap_or(NOMINAL_CPU),
-            amount(MEMORY).unwrap_or(NOMINAL_MEMORY),
+            amount(CPU).unwrap_or(NOMINAL_CPU).min(NOMINAL_MAX),
+            amount(MEMORY).unwrap_or(NOMINAL_MEMORY).min(NOMINAL_MAX),
         ];
-        let owner = if pod.metadata.is_deleting() {
-            None
-        } else {
-            pod.metadata.controller()
-        };
         Self {
             nominal,
             amounts: amounts.into(),
             ports: host_ports(&pod.spec),
-            owner: owner.map_or("", |owner| owner.uid.as_str()).into(),
         }
     }
 }

@@ -20,14 +20,16 @@ pub(crate) struct Resources {
     names: Vec<String>,
 }
 
-impl Resources {
-    pub(crate) fn new() -> Self {
+impl Default for Resources {
+    fn default() -> Self {
         let names = ["cpu", "memory", "ephemeral-storage", "pods"];
         Self {
             names: names.into_iter().map(str::to_owned).collect(),
         }
     }
+}
 
+impl Resources {
     /// The resource's number, a new one for a name not seen before.
     pub(crate) fn id(&mut self, name: &str) -> ResourceId {
         self.find(name).unwrap_or_else(|| {

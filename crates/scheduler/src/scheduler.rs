@@ -1,135 +1,112 @@
-//! The scheduler's tables, and the decisions made from them.
+//! The scheduler's face: facts in, decisions out.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cmp::Reverse, collections::BTreeMap};
 
-use skep_api::{Node, ObjectKey, Pod, Resource};
+use skep_api::{Node, Pod, Resource};
 
 use crate::{
     batch::Batch,
-    catalog::Catalog,
+    decision::Decision,
     explain::Explanation,
-    filter::{Rejection, obstacles},
-    load::{Load, takes_room},
-    node::NodeRow,
-    wish::Wish,
+    filter::Rejection,
+    rules::Rules,
+    settings::{Budget, SchedulerSettings},
+    tables::Tables,
 };
 
 /// Places pods on nodes, from tables that are fed by changes.
 ///
-/// Feed every change of a node or pod before [`Scheduler::schedule`]: pods that are bound and not ended take up room.
-#[derive(Debug)]
+/// Feed every change of a node, pod, namespace or disruption budget before [`Scheduler::schedule`]: pods that are bound and
+/// not ended take up room, and pods that wait with a nominated node have room kept for them there. A clone is independent:
+/// what is tried on it leaves no trace here.
+#[derive(Clone, Debug, Default)]
 pub struct Scheduler {
-    catalog: Catalog,
-    /// Sorted by name.
-    nodes: Vec<NodeRow>,
-    /// By uid. Looked up only, never walked.
-    pods: HashMap<String, Placed>,
-}
-
-/// A pod that takes up room.
-#[derive(Clone, Debug)]
-struct Placed {
-    node: Arc<str>,
-    load: Arc<Load>,
-}
-
-/// What was decided for a pending pod.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Decision {
-    /// The pod's namespace and name.
-    pub key: ObjectKey,
-    /// The pod's uid.
-    pub uid: String,
-    /// The node's name, or why no node fits.
-    pub outcome: Result<String, Explanation>,
-}
-
-impl Default for Scheduler {
-    fn default() -> Self {
-        Self::new()
-    }
+    tables: Tables,
 }
 
 impl Scheduler {
     /// A scheduler that knows no node and no pod.
     pub fn new() -> Self {
-        Self {
-            catalog: Catalog::new(),
-            nodes: Vec::new(),
-            pods: HashMap::new(),
-        }
+        Self::default()
+    }
+
+    /// Takes note of how nodes are to be chosen.
+    pub fn settings(&mut self, settings: SchedulerSettings) {
+        self.tables.settings = settings;
+        self.tables.nodes.set_scoring(&self.tables.settings);
     }
 
     /// Takes note of a node that is new or has changed.
     pub fn node(&mut self, node: &Node) {
-        let index = self.row(&node.metadata.name);
-        self.nodes[index].set(node, &mut self.catalog.resources);
+        self.tables.node(node);
     }
 
     /// Takes note of a node that is gone. Its pods are remembered, should it come back.
     pub fn remove_node(&mut self, name: &str) {
-        let Ok(index) = self.find(name) else { return };
-        self.nodes[index].exists = false;
-        self.drop_row_if_idle(index);
+        self.tables.remove_node(name);
     }
 
     /// Takes note of a pod that is new or has changed. One that is bound nowhere or has ended takes up no room.
     pub fn pod(&mut self, pod: &Pod) {
-        if !takes_room(pod) {
-            return self.remove_pod(&pod.metadata.uid);
-        }
-        let load = self.catalog.load_of(pod);
-        if let Some(placed) = self.pods.get(&pod.metadata.uid)
-            && placed.load == load
-            && *placed.node == *pod.spec.node_name
-        {
-            return;
-        }
-        self.remove_pod(&pod.metadata.uid);
-        let index = self.row(&pod.spec.node_name);
-        self.nodes[index].add(&load);
-        let node = Arc::from(pod.spec.node_name.as_str());
-        self.pods.insert(pod.metadata.uid.clone(), Placed { node, load });
+        self.tables.pod(pod);
     }
 
-    /// Takes note of a pod that is gone.
+    /// Takes note of a pod that is gone, or of a decision about it that was not carried out.
     pub fn remove_pod(&mut self, uid: &str) {
-        let Some(Placed { node, load }) = self.pods.remove(uid) else {
-            return;
-        };
-        if let Ok(index) = self.find(&node) {
-            self.nodes[index].subtract(&load);
-            self.drop_row_if_idle(index);
-        }
-        self.catalog.release(load);
+        self.tables.forget_nomination(uid);
+        self.tables.remove_pod(uid);
     }
 
-    /// Decides for each pending pod, in this order, where it goes. Placements count at once: those that are not carried out
-    /// must be taken back with [`Scheduler::pod`] or [`Scheduler::remove_pod`].
+    /// Takes note of a namespace's labels, which `namespaceSelector` asks for.
+    pub fn namespace(&mut self, name: &str, labels: &BTreeMap<String, String>) {
+        self.tables.namespace(name, Some(labels.clone()));
+    }
+
+    /// Takes note of a namespace that is gone.
+    pub fn remove_namespace(&mut self, name: &str) {
+        self.tables.namespace(name, None);
+    }
+
+    /// Takes note of what a disruption budget has left. Victims are taken out of it until it is fed again.
+    pub fn budget(&mut self, budget: &Budget) {
+        self.tables.budgets.set(budget);
+    }
+
+    /// Takes note of a disruption budget that is gone.
+    pub fn remove_budget(&mut self, namespace: &str, name: &str) {
+        self.tables.budgets.remove(namespace, name);
+    }
+
+    /// Decides for each pending pod where it goes: pods of higher priority first, and among equals in this order. The
+    /// decisions come in the order of the pods given.
+    ///
+    /// They count at once: a pod that is placed takes up room, and where room is being made for one it is kept and its
+    /// victims count as leaving. What is not carried out must be taken back with [`Scheduler::pod`] (of the pod, and of
+    /// victims that stay) or [`Scheduler::remove_pod`].
     pub fn schedule(&mut self, pending: &[&Pod]) -> Vec<Decision> {
         for pod in pending {
-            self.remove_pod(&pod.metadata.uid);
+            self.tables.remove_pod(&pod.metadata.uid);
         }
-        let mut batch = Batch::new(&self.nodes);
-        let mut names: Vec<Option<Arc<str>>> = vec![None; self.nodes.len()];
-        let mut decisions = Vec::with_capacity(pending.len());
-        for pod in pending {
-            let uid = &pod.metadata.uid;
-            let placed = batch.place(pod, &mut self.nodes, &mut self.catalog);
-            let outcome = placed.map(|(index, load)| {
-                let name = names[index].get_or_insert_with(|| self.nodes[index].name.as_str().into());
-                let node = Arc::clone(name);
-                self.pods.insert(uid.clone(), Placed { node, load });
-                self.nodes[index].name.clone()
-            });
-            decisions.push(Decision {
-                key: pod.key(),
-                uid: uid.clone(),
-                outcome,
-            });
-        }
-        batch.finish(&mut self.catalog);
-        decisions
+        let mut order: Vec<usize> = (0..pending.len()).collect();
+        order.sort_by_key(|index| Reverse(pending[*index].spec.effective_priority()));
+        let mut batch = Batch::new(&mut self.tables);
+        let mut outcomes: Vec<(usize, _)> = order
+            .into_iter()
+            .map(|index| (index, batch.place(pending[index], &mut self.tables)))
+            .collect();
+        batch.finish(&mut self.tables);
+        outcomes.sort_unstable_by_key(|(index, _)| *index);
+        let decision = |(index, outcome): (usize, _)| Decision {
+            key: pending[index].key(),
+            uid: pending[index].metadata.uid.clone(),
+            outcome,
+        };
+        outcomes.into_iter().map(decision).collect()
+    }
+
+    /// What [`Scheduler::schedule`] would decide, without anything being changed: for plans, autoscaling, rebalancing.
+    pub fn what_if(&self, pending: &[&Pod]) -> Vec<Decision> {
+        self.clone().schedule(pending)
     }
 
     /// Whether the pod may be placed on this node as things are, without placing it.
@@ -137,41 +114,60 @@ impl Scheduler {
     /// # Errors
     /// What stands against it; empty where there is no such node.
     pub fn check(&mut self, pod: &Pod, node: &str) -> Result<(), Vec<Rejection>> {
-        let wish = Wish::of(pod, &mut self.catalog);
-        let row = self.find(node).map(|index| &self.nodes[index]);
-        let outcome = match row.ok().filter(|row| row.exists) {
-            Some(row) => {
-                let found = obstacles(&wish, row);
-                let rejections = found
-                    .iter()
-                    .map(|obstacle| obstacle.rejection(&wish, &self.catalog.resources));
-                if found.is_empty() {
-                    Ok(())
-                } else {
-                    Err(rejections.collect())
-                }
-            }
-            None => Err(Vec::new()),
-        };
-        self.catalog.release(wish.load);
-        outcome
-    }
-
-    fn find(&self, name: &str) -> Result<usize, usize> {
-        self.nodes.binary_search_by(|row| row.name.as_str().cmp(name))
-    }
-
-    fn row(&mut self, name: &str) -> usize {
-        self.find(name).unwrap_or_else(|index| {
-            self.nodes.insert(index, NodeRow::named(name));
-            index
-        })
-    }
-
-    fn drop_row_if_idle(&mut self, index: usize) {
-        if !self.nodes[index].exists && self.nodes[index].is_empty() {
-            self.nodes.remove(index);
+        let mut rejections = Vec::new();
+        let known = self.with(pod, node, |tables, template, rules, index| {
+            let template = &tables.templates.rows[template];
+            tables.obstacles(template, rules, index, &mut |obstacle| {
+                rejections.push(tables.rejection(template, obstacle));
+            });
+        });
+        match known {
+            Some(()) if rejections.is_empty() => Ok(()),
+            _ => Err(rejections),
         }
+    }
+
+    /// How well this node suits the pod, in marks; larger is better, and only marks for one pod compare. `None` where it does
+    /// not fit there. A pod that is placed somewhere is taken as if it were not.
+    pub fn score_of(&mut self, pod: &Pod, node: &str) -> Option<i64> {
+        self.with(pod, node, |tables, template, rules, index| {
+            let template = &tables.templates.rows[template];
+            let fits = tables.fits(template, rules, index);
+            fits.then(|| tables.all_marks(template, rules, index))
+        })?
+    }
+
+    /// Why the pod fits on no node as things are; `None` where it fits on one.
+    pub fn explain(&mut self, pod: &Pod) -> Option<Explanation> {
+        let decision = self.what_if(&[pod]).pop()?;
+        decision.outcome.explanation().cloned()
+    }
+
+    /// Looks at a pod and a node that exists, the pod being nowhere meanwhile and holding no room.
+    fn with<T>(
+        &mut self,
+        pod: &Pod,
+        node: &str,
+        look: impl FnOnce(&Tables, usize, &Rules, usize) -> T,
+    ) -> Option<T> {
+        let tables = &mut self.tables;
+        let index = tables
+            .nodes
+            .find(node)
+            .filter(|index| tables.nodes.rows[*index].exists)?;
+        let template = tables.template(pod);
+        tables.templates.hold(template);
+        let placed = tables.pods.find(&pod.metadata.uid);
+        placed.into_iter().for_each(|placed| tables.weigh(placed, -1));
+        let nominated = tables.take_nomination(&pod.metadata.uid);
+        let rules = Rules::of(tables, &tables.templates.rows[template]);
+        let seen = look(tables, template, &rules, index);
+        nominated
+            .into_iter()
+            .for_each(|nominated| tables.put_nomination(nominated));
+        placed.into_iter().for_each(|placed| tables.weigh(placed, 1));
+        tables.release(template);
+        Some(seen)
     }
 }
 
@@ -185,24 +181,28 @@ mod tests {
     fn nothing_is_kept_of_what_is_gone() {
         let mut scheduler = Scheduler::new();
         scheduler.node(&node("a").cpu("1").build());
-        for index in 0..20 {
+        for index in 0..300 {
             let set = replica_set(&format!("set-{index}"), 1).build();
-            let web = pod(&format!("web-{index}")).cpu("200m").owned_by(&set).build();
+            let web = pod(&format!("web-{index}"))
+                .label("n", &index.to_string())
+                .cpu("200m")
+                .owned_by(&set)
+                .build();
             scheduler.schedule(&[&web]);
             scheduler.check(&pod("probe").cpu("50m").build(), "a").ok();
         }
-        assert_eq!((scheduler.pods.len(), scheduler.catalog.loads()), (5, 5));
-        for index in 0..20 {
+        assert_eq!(scheduler.tables.pods.rows.len(), 5);
+        for index in 0..300 {
             scheduler.remove_pod(&format!("pod-default-web-{index}"));
         }
         scheduler.remove_node("a");
-        assert_eq!(
-            (
-                scheduler.pods.len(),
-                scheduler.catalog.loads(),
-                scheduler.nodes.len()
-            ),
-            (0, 0, 0)
+        let tables = &scheduler.tables;
+        assert_eq!((tables.pods.rows.len(), tables.nodes.rows.len()), (0, 0));
+        assert!(
+            tables.templates.rows.len() <= 65,
+            "{}",
+            tables.templates.rows.len()
         );
+        assert!(tables.looks.rows.len() <= 65 && tables.loads.len() <= 2);
     }
 }

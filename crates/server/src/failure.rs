@@ -1,7 +1,7 @@
 //! Why a call failed, and the one mapping from that to a gRPC status with its detail.
 
 use skep_api::{
-    FieldError, Kind, ObjectKey,
+    FieldError, Kind, ObjectKey, Reason,
     proto::{self, ErrorDetail, ObjectRef},
     status,
 };
@@ -27,6 +27,8 @@ pub(crate) enum Failure {
     BadRequest(String),
     /// It may not be done.
     Forbidden(Kind, ObjectKey, String),
+    /// It may be done later: what stands in the way now.
+    TooManyRequests(Kind, ObjectKey, String, Vec<FieldError>),
     /// The revision asked for is compacted.
     Expired(String),
     /// A document is larger than the limit.
@@ -46,7 +48,7 @@ impl Failure {
             Self::Invalid { .. } | Self::BadRequest(_) => Code::InvalidArgument,
             Self::Forbidden(..) => Code::PermissionDenied,
             Self::Expired(_) => Code::OutOfRange,
-            Self::TooLarge(_) => Code::ResourceExhausted,
+            Self::TooLarge(_) | Self::TooManyRequests(..) => Code::ResourceExhausted,
             Self::Unavailable(_) => Code::Unavailable,
             Self::Internal(_) => Code::Internal,
         }
@@ -60,6 +62,7 @@ impl Failure {
             Self::Invalid { .. } => "Invalid",
             Self::BadRequest(_) => "BadRequest",
             Self::Forbidden(..) => "Forbidden",
+            Self::TooManyRequests(..) => "TooManyRequests",
             Self::Expired(_) => "Expired",
             Self::TooLarge(_) => "RequestEntityTooLarge",
             Self::Unavailable(_) => "Unavailable",
@@ -80,7 +83,8 @@ impl Failure {
             Self::Forbidden(kind, key, why) => {
                 format!("{} \"{}\" is forbidden: {why}", kind.qualified(), key.name)
             }
-            Self::BadRequest(message)
+            Self::TooManyRequests(_, _, message, _)
+            | Self::BadRequest(message)
             | Self::Expired(message)
             | Self::TooLarge(message)
             | Self::Unavailable(message)
@@ -93,6 +97,7 @@ impl Failure {
         | Self::AlreadyExists(kind, key)
         | Self::Conflict(kind, key, _)
         | Self::Forbidden(kind, key, _)
+        | Self::TooManyRequests(kind, key, ..)
         | Self::Invalid {
             kind: Some(kind),
             key,
@@ -109,7 +114,7 @@ impl Failure {
     }
 
     fn causes(&self) -> Vec<proto::FieldError> {
-        let Self::Invalid { causes, .. } = self else {
+        let (Self::Invalid { causes, .. } | Self::TooManyRequests(_, _, _, causes)) = self else {
             return Vec::new();
         };
         let wire = |cause: &FieldError| proto::FieldError {
@@ -164,6 +169,13 @@ impl From<Refusal> for Failure {
                 ObjectKey::cluster(namespace),
                 format!("it {why}: nothing can be created in it"),
             ),
+            Refusal::Forbidden { kind, key, why } => Self::Forbidden(kind, key, why),
+            Refusal::Disruption { pod, budget, why } => {
+                let message = "Cannot evict pod as it would violate the pod's disruption budget.".to_owned();
+                let cause = format!("The disruption budget {budget} {why}");
+                let cause = FieldError::new("", Reason::DisruptionBudget, cause);
+                Self::TooManyRequests(Kind::Pod, pod, message, vec![cause])
+            }
             Refusal::Invalid(why) => Self::BadRequest(why),
         }
     }
@@ -171,10 +183,8 @@ impl From<Refusal> for Failure {
 
 #[cfg(test)]
 mod tests {
-    use expect_test::expect;
-    use skep_api::Reason;
-
     use super::*;
+    use expect_test::expect;
 
     #[test]
     fn a_missing_object_is_named_as_kubectl_does() {

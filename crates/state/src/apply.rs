@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use skep_api::{Object, ObjectKey, Time};
+use skep_api::{Kind, Object, ObjectKey, Time};
 
 use crate::{
     Applied, Change, Effect, Entry, Outcome, Refusal, State, StateEvent, Verb,
@@ -30,7 +30,7 @@ impl State {
 
     /// What applying a change alone would come to. Nothing is changed, and nothing copied but the object.
     pub fn try_change(&self, change: &Change, now: Time) -> Outcome {
-        let (object, effect) = match self.decide(change, now)? {
+        let (object, effect) = match self.decide(change, now, &mut Vec::new())? {
             Step::Nothing(object) => return Ok(unchanged(object)),
             Step::Put(object) if self.object(object.kind(), &object.key()).is_some() => {
                 (object, Effect::Modified)
@@ -52,17 +52,30 @@ impl State {
     }
 
     fn apply_change(&mut self, change: &Change, now: Time) -> Outcome {
-        let step = self.decide(change, now)?;
+        let mut budgets = Vec::new();
+        let step = self.decide(change, now, &mut budgets)?;
+        for budget in budgets {
+            self.put(budget);
+        }
         Ok(self.take(step))
     }
 
-    fn decide(&self, change: &Change, now: Time) -> Result<Step, Refusal> {
+    /// What becomes of the object the change is about. The budgets of an eviction, as they are then, go to `budgets`.
+    fn decide(&self, change: &Change, now: Time, budgets: &mut Vec<Object>) -> Result<Step, Refusal> {
         let only_if = &change.only_if;
         match &change.verb {
-            Verb::Create(object) => rules::create(self, object, only_if, now),
+            Verb::Create(object) => {
+                let step = rules::create(self, object, only_if, now)?;
+                self.check_quotas(object, None)?;
+                Ok(step)
+            }
             Verb::Update(object) => {
                 let current = rules::present(self, object.kind(), &object.key(), only_if)?;
-                rules::update(current, object)
+                let step = rules::update(current, object)?;
+                if let Step::Put(object) = &step {
+                    self.check_quotas(object, Some(current))?;
+                }
+                Ok(step)
             }
             Verb::UpdateStatus(object) => {
                 let current = rules::present(self, object.kind(), &object.key(), only_if)?;
@@ -73,8 +86,14 @@ impl State {
                 rules::delete(current, options, now)
             }
             Verb::Bind { pod, node } => {
-                let current = rules::present(self, skep_api::Kind::Pod, pod, only_if)?;
+                let current = rules::present(self, Kind::Pod, pod, only_if)?;
                 rules::bind(current, node, now)
+            }
+            Verb::Evict { pod, options } => {
+                let current = rules::present(self, Kind::Pod, pod, only_if)?;
+                let (taken_from, step) = rules::evict(self, current, options, now)?;
+                *budgets = taken_from;
+                Ok(step)
             }
         }
     }
@@ -91,6 +110,7 @@ impl State {
         let object = self.stamped(object);
         let (key, before) = self.tables[object.kind() as usize].put(object.clone());
         self.indexes.follow(&key, before.as_deref(), Some(&object));
+        self.follow_quotas(before.as_deref(), Some(&object));
         let effect = if before.is_some() {
             Effect::Modified
         } else {
@@ -109,6 +129,7 @@ impl State {
         let removed = self.tables[object.kind() as usize].remove(&object.key());
         let (key, before) = removed.expect("what is removed was there");
         self.indexes.follow(&key, Some(&before), None);
+        self.follow_quotas(Some(&before), None);
         self.record(key, Some(before), None, &object);
         Applied {
             revision: self.revision,

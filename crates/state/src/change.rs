@@ -66,6 +66,14 @@ pub enum Verb {
         /// The node's name.
         node: String,
     },
+    /// Asks for a pod's end as far as the disruption budgets allow it: each budget that selects it has one disruption less.
+    Evict {
+        /// The pod.
+        pod: ObjectKey,
+        /// How.
+        #[serde(default)]
+        options: DeleteOptions,
+    },
 }
 
 /// How an object is to end.
@@ -154,6 +162,28 @@ pub enum Refusal {
         /// Its name.
         namespace: String,
         /// `does not exist` or `is being deleted`.
+        why: String,
+    },
+    /// A rule of the cluster forbids it, such as a quota.
+    #[error("{kind} {key} is forbidden: {why}")]
+    Forbidden {
+        /// Its kind.
+        kind: Kind,
+        /// Its namespace and name.
+        key: ObjectKey,
+        /// Why, with the numbers.
+        why: String,
+    },
+    /// A disruption budget does not allow to evict the pod now: it may later.
+    #[error(
+        "Cannot evict pod {pod} as it would violate the pod's disruption budget: the budget {budget} {why}"
+    )]
+    Disruption {
+        /// The pod.
+        pod: ObjectKey,
+        /// The budget's name.
+        budget: String,
+        /// What is missing, in words.
         why: String,
     },
     /// The change makes no sense.

@@ -126,5 +126,6 @@ impl Restore {
         let object = Arc::new(object);
         let (key, before) = self.state.tables[object.kind() as usize].put(object.clone());
         self.state.indexes.follow(&key, before.as_deref(), Some(&object));
+        self.state.follow_quotas(before.as_deref(), Some(&object));
     }
 }

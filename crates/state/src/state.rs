@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use skep_api::{Kind, Object, ObjectKey, Pod, Resource};
 
-use crate::{Compacted, StateEvent, history::History, indexes::Indexes, requests::Requests, table::Table};
+use crate::{Compacted, StateEvent, history::History, indexes::Indexes, quotas::Quotas, requests::Requests, table::Table};
 
 /// Everything that is replicated, plus a bounded history of how it came to be.
 ///
@@ -15,6 +15,7 @@ pub struct State {
     pub(crate) revision: u64,
     pub(crate) tables: [Table; Kind::ALL.len()],
     pub(crate) indexes: Indexes,
+    pub(crate) quotas: Quotas,
     pub(crate) requests: Requests,
     pub(crate) history: History,
 }

@@ -6,7 +6,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::watch, time::MissedTickBehavior};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::MissedTickBehavior,
+};
 
 use super::policy::{Uses, bytes_to_free, choose};
 use crate::{
@@ -19,56 +22,83 @@ use crate::{
 
 const EVERY: Duration = Duration::from_secs(300);
 
-/// Runs for ever. `in_use` has the images of assigned pods.
+/// Asks for every image that nobody uses to go; what it hears is how many bytes that has won.
+pub(crate) type Reclaim = oneshot::Sender<u64>;
+
+/// Has every image that nobody uses removed; bytes won.
+pub(crate) async fn reclaim(collector: &mpsc::Sender<Reclaim>) -> u64 {
+    let (done, won) = oneshot::channel();
+    if collector.send(done).await.is_err() {
+        return 0;
+    }
+    won.await.unwrap_or(0)
+}
+
+/// Runs for ever, from when it is known what is to run here. `in_use` has the images of assigned pods.
 pub(crate) async fn collect(
     shared: Arc<Shared>,
     engine: watch::Receiver<EngineState>,
     in_use: watch::Receiver<BTreeSet<String>>,
+    mut reclaims: mpsc::Receiver<Reclaim>,
 ) {
-    let mut uses = Uses::default();
+    shared.devices.settled().await;
+    let mut collector = Collector {
+        shared,
+        uses: Uses::default(),
+        in_use,
+    };
     let mut tick = tokio::time::interval(EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        tick.tick().await;
-        let EngineState { info, away } = engine.borrow().clone();
-        let Some(info) = info.filter(|_| away.is_none()) else {
-            continue;
+        let asked = tokio::select! {
+            _ = tick.tick() => None,
+            Some(asked) = reclaims.recv() => Some(asked),
         };
-        let Some(disk) = disk(&info.root) else { continue };
-        let to_free = bytes_to_free(&disk, &shared.config.image_gc);
-        if to_free == 0 && shared.cluster().is_empty() {
-            continue;
-        }
-        if let Err(error) = collect_once(&shared, &mut uses, &in_use, to_free).await {
-            tracing::warn!(%error, "cannot make room on the engine's disk");
+        let EngineState { info, away } = engine.borrow().clone();
+        let disk = info.filter(|_| away.is_none()).and_then(|info| disk(&info.root));
+        let to_free = match (&asked, disk) {
+            (Some(_), _) => u64::MAX,
+            (None, Some(disk)) => bytes_to_free(&disk, &collector.shared.config.image_gc),
+            (None, None) => continue,
+        };
+        let won = collector.collect(to_free).await;
+        let won = won.inspect_err(|error| tracing::warn!(%error, "cannot make room on the engine's disk"));
+        if let Some(asked) = asked {
+            // Nobody may be waiting any more.
+            let _ = asked.send(won.unwrap_or(0));
         }
     }
 }
 
-async fn collect_once(
-    shared: &Shared,
-    uses: &mut Uses,
-    in_use: &watch::Receiver<BTreeSet<String>>,
-    to_free: u64,
-) -> Result<(), RuntimeError> {
-    let images = shared.runtime.images().await?;
-    let mut used = in_use.borrow().clone();
-    used.insert(HOLDER_IMAGE.to_owned());
-    let now = clock::now();
-    uses.see(&images, &used, now);
-    if to_free == 0 {
-        return Ok(());
-    }
-    for id in choose(
-        uses.candidates(&images, &used, &shared.config.image_gc, now),
-        to_free,
-    ) {
-        match shared.runtime.remove_image(&id).await {
-            Ok(()) => tracing::info!(id, "removed an image that nobody used"),
-            // Some container that is not ours may use it.
-            Err(error) => tracing::debug!(id, %error, "an image stays"),
+struct Collector {
+    shared: Arc<Shared>,
+    uses: Uses,
+    in_use: watch::Receiver<BTreeSet<String>>,
+}
+
+impl Collector {
+    /// Removes images until so many bytes are won, or none is left that may go; bytes won.
+    async fn collect(&mut self, to_free: u64) -> Result<u64, RuntimeError> {
+        let shared = &self.shared;
+        let images = shared.runtime.images().await?;
+        let mut used = self.in_use.borrow().clone();
+        used.insert(HOLDER_IMAGE.to_owned());
+        let now = clock::now();
+        self.uses.see(&images, &used, now);
+        let candidates = self.uses.candidates(&images, &used, &shared.config.image_gc, now);
+        let mut won = 0;
+        for id in choose(candidates, to_free) {
+            match shared.runtime.remove_image(&id).await {
+                Ok(()) => {
+                    let size = images.iter().find(|image| image.id == id);
+                    won += size.map_or(0, |image| image.size_bytes);
+                    tracing::info!(id, "removed an image that nobody used");
+                }
+                // Some container that is not ours may use it.
+                Err(error) => tracing::debug!(id, %error, "an image stays"),
+            }
+            shared.image_changes.fetch_add(1, Ordering::Relaxed);
         }
-        shared.image_changes.fetch_add(1, Ordering::Relaxed);
+        Ok(won)
     }
-    Ok(())
 }

@@ -3,4 +3,4 @@
 mod collector;
 mod policy;
 
-pub(crate) use collector::collect;
+pub(crate) use collector::{Reclaim, collect, reclaim};

@@ -50,6 +50,8 @@ pub(super) fn choose(mut candidates: Vec<Candidate>, bytes: u64) -> Vec<String> 
 pub(super) struct Uses {
     /// First seen and last used, by image id.
     known: BTreeMap<String, (Time, Time)>,
+    /// Images were looked at before: one that is not known yet is new.
+    has_seen: bool,
 }
 
 impl Uses {
@@ -57,11 +59,14 @@ impl Uses {
     pub(super) fn see(&mut self, images: &[ImageInfo], used: &BTreeSet<String>, now: Time) {
         let ids: BTreeSet<&str> = images.iter().map(|image| image.id.as_str()).collect();
         self.known.retain(|id, _| ids.contains(id.as_str()));
+        // What was there when the agent came may be of any age.
+        let first_seen = if self.has_seen { now } else { Time::default() };
+        self.has_seen = true;
         for image in images {
             let (_, last_used) = self
                 .known
                 .entry(image.id.clone())
-                .or_insert((now, Time::default()));
+                .or_insert((first_seen, Time::default()));
             if is_used(image, used) {
                 *last_used = now;
             }
@@ -133,6 +138,7 @@ mod tests {
         let disk = |available_bytes| Disk {
             total_bytes: 1000,
             available_bytes,
+            ..Disk::default()
         };
         assert_eq!(bytes_to_free(&disk(150), &thresholds), 0);
         assert_eq!(bytes_to_free(&disk(100), &thresholds), 100);
@@ -165,6 +171,7 @@ mod tests {
         ];
         let used = BTreeSet::from(["web:v1".to_owned(), "db".to_owned()]);
         let mut uses = Uses::default();
+        uses.see(&[], &used, at(0));
         uses.see(&images, &used, at(0));
         let free = uses.candidates(&images, &used, &ImageGcThresholds::default(), at(120));
         assert_eq!(
@@ -176,5 +183,14 @@ mod tests {
                 .is_empty(),
             "too young"
         );
+    }
+
+    #[test]
+    fn what_was_there_before_the_agent_may_go_at_once() {
+        let images = [image("sha256:1", "old:v1", 1)];
+        let (used, mut uses) = (BTreeSet::new(), Uses::default());
+        uses.see(&images, &used, at(1000));
+        let free = uses.candidates(&images, &used, &ImageGcThresholds::default(), at(1000));
+        assert_eq!(free.len(), 1);
     }
 }

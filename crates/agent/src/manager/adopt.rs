@@ -6,14 +6,14 @@ use std::{
     time::Duration,
 };
 
-use skep_api::{Pod, Time};
+use skep_api::{Pod, PodPhase, Time};
 
 use super::{Manager, NetworkState, Word, network::Retry};
 use crate::{
     engine::EngineNews,
     pod::Desired,
-    runtime::{Container, ContainerEventKind, ContainerId},
-    spec::ContainerLabels,
+    runtime::{Container, ContainerEventKind, ContainerId, RunState},
+    spec::{ContainerLabels, label},
     worker::{Inbox, Worker},
 };
 
@@ -95,6 +95,7 @@ impl Manager {
                     .map(|address| self.shared.claim_address(uid, address));
             }
         }
+        self.restore_devices(&by_pod);
         let pods: Vec<Arc<Pod>> = self
             .pods
             .iter()
@@ -121,6 +122,8 @@ impl Manager {
                 listed.into_iter().for_each(|id| inbox.touch(id));
             }
         }
+        self.note_pods();
+        self.shared.devices.settle();
         if self.word != Word::Servers {
             self.listed = Some(by_pod.into_values().flatten().collect());
             return;
@@ -128,6 +131,25 @@ impl Manager {
         on_disk.extend(by_pod.keys().cloned());
         for uid in on_disk {
             self.spawn_orphan(&uid, by_pod.remove(&uid).unwrap_or_default());
+        }
+    }
+
+    /// What pods had before the agent's start: first those whose containers run, since a pod that is over may have given back what
+    /// its labels still name.
+    fn restore_devices(&self, by_pod: &BTreeMap<String, Vec<Container>>) {
+        for running in [true, false] {
+            for (uid, containers) in by_pod {
+                let is_over = self.pods.get(uid).is_none_or(|assigned| {
+                    matches!(assigned.pod.status.phase, PodPhase::Succeeded | PodPhase::Failed)
+                });
+                let mut wanted = containers.iter().filter(|container| {
+                    let runs = matches!(container.state, RunState::Running { .. });
+                    runs == running && (runs || !is_over)
+                });
+                if let Some(label) = wanted.find_map(|container| container.labels.get(label::DEVICES)) {
+                    self.shared.devices.restore(uid, label);
+                }
+            }
         }
     }
 

@@ -176,6 +176,7 @@ impl Manager {
             ending: ending.or(asked),
             sources: self.shared.objects.sources_of(pod),
             host_ip: self.shared.machine.host_ip.clone(),
+            wants: Arc::new(self.shared.devices.wants(pod)),
             hashes: Arc::new(containers.map(|c| (c.name.clone(), container_hash(c))).collect()),
         }
     }

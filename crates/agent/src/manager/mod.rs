@@ -17,7 +17,10 @@ use tokio::{
 };
 
 use self::network::Retry;
-use crate::{checkpoint::Saved, engine::EngineNews, runtime::Container, shared::Shared, worker::Inbox};
+use crate::{
+    checkpoint::Saved, engine::EngineNews, eviction::Eviction, runtime::Container, shared::Shared,
+    worker::Inbox,
+};
 
 /// Turns assignments and the engine's news into tasks of pods.
 pub(crate) struct Manager {
@@ -89,6 +92,7 @@ impl Manager {
         mut self,
         mut assignments: mpsc::Receiver<Assignments>,
         mut engine: mpsc::Receiver<EngineNews>,
+        mut evictions: mpsc::Receiver<Eviction>,
     ) {
         let patience = tokio::time::sleep(self.shared.config.offline_after);
         tokio::pin!(patience);
@@ -104,10 +108,18 @@ impl Manager {
                     Some(news) => self.engine(news),
                     None => return,
                 },
+                Some(eviction) = evictions.recv() => self.evict(eviction),
                 Some(done) = self.tasks.join_next() => self.finish(done),
                 () = tokio::time::sleep_until(network_again), if wants_network => self.set_up_network().await,
+                () = self.shared.devices.freed() => self.workers.values().for_each(|inbox| inbox.retry()),
                 () = &mut patience, if self.saved.is_some() => self.restore().await,
             }
+        }
+    }
+
+    fn evict(&self, eviction: Eviction) {
+        if let Some(inbox) = self.workers.get(&eviction.uid) {
+            inbox.evict(eviction.why);
         }
     }
 

@@ -1,57 +1,38 @@
 //! How the machine is doing, as conditions of its Node.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
 use skep_api::{ConditionStatus, NodeCondition, NodeConditionType, Time};
 
-use super::{
-    Disk,
-    gauges::{self, Memory, Pids},
+use crate::{
+    engine::EngineState,
+    eviction::{Pressure, Pressures},
+    shared::Bridge,
 };
-use crate::{PressureThresholds, engine::EngineState, shared::Bridge};
 
 /// An engine that is away for less than this is not worth a word.
 pub(super) const ENGINE_PATIENCE: Duration = Duration::from_secs(3);
 
-/// What was measured.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Measured {
-    pub(super) memory: Memory,
-    pub(super) disk: Disk,
-    pub(super) pids: Pids,
-}
-
-impl Measured {
-    /// Measures now; `root` lies on the disk in question.
-    pub(super) fn take(root: &Path) -> Self {
-        Self {
-            memory: gauges::memory(),
-            disk: gauges::disk(root).unwrap_or_default(),
-            pids: gauges::pids(),
-        }
-    }
-}
-
 /// The conditions, in Kubernetes' order; times of transition are set by the one who knows the conditions before.
 pub(super) fn conditions(
-    measured: &Measured,
+    pressures: &Pressures,
     engine: &EngineState,
     bridge: &Bridge,
-    thresholds: &PressureThresholds,
     now: Time,
 ) -> Vec<NodeCondition> {
     use NodeConditionType::{DiskPressure, MemoryPressure, PIDPressure, Ready};
-    let Measured { memory, disk, pids } = measured;
-    let low_memory = memory.total_bytes > 0 && memory.available_bytes < thresholds.memory_available_bytes;
-    let low_disk = disk.total_bytes > 0 && 100 - disk.used_percent() < thresholds.disk_available_percent;
-    let free_pids = pids.max.saturating_sub(pids.used) * 100;
-    let low_pids = pids.max > 0 && free_pids < pids.max * u64::from(thresholds.pid_available_percent);
     let (ready, reason, message) = readiness(engine, bridge, now);
+    let short = |pressure| pressures.get(&pressure).map(String::as_str);
     let mut all = network(bridge).into_iter().collect::<Vec<_>>();
     all.extend([
-        pressure(MemoryPressure, low_memory, "Memory", "memory available"),
-        pressure(DiskPressure, low_disk, "Disk", "disk space"),
-        pressure(PIDPressure, low_pids, "PID", "PIDs available"),
+        pressure(
+            MemoryPressure,
+            short(Pressure::Memory),
+            "Memory",
+            "memory available",
+        ),
+        pressure(DiskPressure, short(Pressure::Disk), "Disk", "disk space"),
+        pressure(PIDPressure, short(Pressure::Pid), "PID", "PIDs available"),
         condition(Ready, ready, reason, message),
     ]);
     all
@@ -103,19 +84,18 @@ fn readiness(engine: &EngineState, bridge: &Bridge, now: Time) -> (bool, &'stati
     }
 }
 
-fn pressure(r#type: NodeConditionType, low: bool, what: &str, of: &str) -> NodeCondition {
-    let (reason, message) = match (low, what) {
-        (true, "Memory") => (
-            "AgentHasInsufficientMemory",
-            format!("agent has insufficient {of}"),
-        ),
-        (true, "Disk") => ("AgentHasDiskPressure", format!("agent has too little {of}")),
-        (true, _) => ("AgentHasInsufficientPID", format!("agent has insufficient {of}")),
-        (false, "Memory") => ("AgentHasSufficientMemory", format!("agent has sufficient {of}")),
-        (false, "Disk") => ("AgentHasNoDiskPressure", format!("agent has sufficient {of}")),
-        (false, _) => ("AgentHasSufficientPID", format!("agent has sufficient {of}")),
+fn pressure(r#type: NodeConditionType, short: Option<&str>, what: &str, of: &str) -> NodeCondition {
+    let reason = match (short, what) {
+        (Some(_), "Disk") => "AgentHasDiskPressure".to_owned(),
+        (None, "Disk") => "AgentHasNoDiskPressure".to_owned(),
+        (Some(_), what) => format!("AgentHasInsufficient{what}"),
+        (None, what) => format!("AgentHasSufficient{what}"),
     };
-    condition(r#type, low, reason, message)
+    let message = match short {
+        Some(why) => format!("agent has insufficient {of}: {why}"),
+        None => format!("agent has sufficient {of}"),
+    };
+    condition(r#type, short.is_some(), &reason, message)
 }
 
 fn condition(r#type: NodeConditionType, holds: bool, reason: &str, message: String) -> NodeCondition {
@@ -139,35 +119,12 @@ mod tests {
     use super::*;
     use crate::runtime::EngineInfo;
 
-    fn check(measured: Measured, engine: &EngineState, bridge: &Bridge, expected: &Expect) {
-        let conditions = conditions(
-            &measured,
-            engine,
-            bridge,
-            &PressureThresholds::default(),
-            Time::from_secs(100),
-        );
+    fn check(pressures: &Pressures, engine: &EngineState, bridge: &Bridge, expected: &Expect) {
+        let conditions = conditions(pressures, engine, bridge, Time::from_secs(100));
         let lines = conditions
             .iter()
             .map(|c| format!("{:?}={:?} {}\n", c.r#type, c.status, c.reason));
         expected.assert_eq(&lines.collect::<String>());
-    }
-
-    fn measured(memory_mib: u64, disk_free: u64, pids: u64) -> Measured {
-        Measured {
-            memory: Memory {
-                total_bytes: 4 << 30,
-                available_bytes: memory_mib << 20,
-            },
-            disk: Disk {
-                total_bytes: 100,
-                available_bytes: disk_free,
-            },
-            pids: Pids {
-                max: 1000,
-                used: pids,
-            },
-        }
     }
 
     fn up() -> EngineState {
@@ -180,7 +137,7 @@ mod tests {
     #[test]
     fn a_machine_with_room_is_ready() {
         check(
-            measured(1000, 50, 10),
+            &Pressures::new(),
             &up(),
             &Bridge::Untried,
             &expect![[r#"
@@ -193,9 +150,11 @@ mod tests {
     }
 
     #[test]
-    fn thresholds_turn_into_pressure() {
+    fn what_is_short_shows() {
         check(
-            measured(99, 9, 951),
+            &[Pressure::Memory, Pressure::Disk, Pressure::Pid]
+                .map(|pressure| (pressure, "so".to_owned()))
+                .into(),
             &up(),
             &Bridge::Ready,
             &expect![[r#"
@@ -223,7 +182,7 @@ mod tests {
     #[test]
     fn a_machine_whose_pods_cannot_have_a_bridge_is_not_ready() {
         check(
-            measured(1000, 50, 10),
+            &Pressures::new(),
             &up(),
             &Bridge::Failed("taken".to_owned()),
             &expect![[r#"

@@ -11,6 +11,9 @@ use skep_api::{NodeSystemInfo, Quantity, ResourceList};
 use super::{address, disk};
 use crate::AgentConfig;
 
+/// Where the firmware names the kind of machine, below the system's root.
+const PRODUCT: &str = "sys/class/dmi/id/product_name";
+
 /// What the machine is made of.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct MachineFacts {
@@ -20,6 +23,8 @@ pub(crate) struct MachineFacts {
     pub(crate) info: NodeSystemInfo,
     /// The machine's name.
     pub(crate) host_name: String,
+    /// The kind of machine as its firmware names it, such as `t3.large` or `PowerEdge-R640`; empty where it does not.
+    pub(crate) instance_type: String,
     /// The address of the interface that the default route leaves by; empty where there is none.
     pub(crate) address: String,
     /// Bytes of memory.
@@ -45,26 +50,46 @@ impl MachineFacts {
                 .collect(),
             info: system_info(),
             host_name: crate::host_name(),
+            instance_type: instance_type(&line(config.system_root.join(PRODUCT))),
             address: address::default_route(),
             memory_bytes,
         }
     }
 }
 
-/// What pods may ask for: the capacity without what is kept back.
-pub(crate) fn allocatable(capacity: &ResourceList, reserved: &ResourceList) -> ResourceList {
+/// What pods may ask for: the capacity without what is kept back, for the system and from eviction.
+pub(crate) fn allocatable(capacity: &ResourceList, config: &AgentConfig) -> ResourceList {
+    let mut reserved = config.system_reserved.clone();
+    if let Some(cpus) = &config.reserved_cpus {
+        let count = i64::try_from(cpus.len()).unwrap_or(i64::MAX);
+        reserved.insert("cpu".to_owned(), Quantity::from_units(count));
+    }
+    for (name, amount) in config.eviction.kept_back(capacity) {
+        *reserved.entry(name).or_default() += amount;
+    }
     let left = |(name, amount): (&String, &Quantity)| {
         let rest = *amount - reserved.get(name).copied().unwrap_or_default();
-        (
-            name.clone(),
-            if rest.is_negative() {
-                Quantity::default()
-            } else {
-                rest
-            },
-        )
+        let rest = if rest.is_negative() {
+            Quantity::default()
+        } else {
+            rest
+        };
+        (name.clone(), rest)
     };
     capacity.iter().map(left).collect()
+}
+
+/// As a label's value.
+fn instance_type(product: &str) -> String {
+    let kept = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') {
+            c
+        } else {
+            '-'
+        }
+    };
+    let name: String = product.chars().take(63).map(kept).collect();
+    name.trim_matches(|c: char| !c.is_ascii_alphanumeric()).to_owned()
 }
 
 fn cpus() -> i64 {
@@ -133,7 +158,42 @@ mod tests {
                 ("memory".to_owned(), Quantity::from_bytes(memory)),
             ])
         };
-        assert_eq!(allocatable(&list(2000, 100), &list(500, 200)), list(1500, 0));
+        let with = |cpu, memory| AgentConfig {
+            system_reserved: list(cpu, memory),
+            ..AgentConfig::default()
+        };
+        assert_eq!(
+            allocatable(&list(2000, 1 << 30), &with(500, 24 << 20)),
+            list(1500, 900 << 20)
+        );
+        assert_eq!(allocatable(&list(2000, 100), &with(2500, 0)), list(0, 0));
+        let of_cpus = AgentConfig {
+            reserved_cpus: Some([0, 5].into()),
+            ..with(500, 0)
+        };
+        assert_eq!(allocatable(&list(4000, 1 << 30), &of_cpus)["cpu"].units(), 2);
+    }
+
+    #[test]
+    fn disk_below_the_threshold_of_eviction_is_not_to_be_asked_for() {
+        let capacity = ResourceList::from([("ephemeral-storage".to_owned(), Quantity::from_bytes(1000))]);
+        assert_eq!(
+            allocatable(&capacity, &AgentConfig::default())["ephemeral-storage"].units(),
+            900
+        );
+    }
+
+    #[test]
+    fn the_kind_of_machine_is_a_labels_value() {
+        for (product, label) in [
+            ("t3.large", "t3.large"),
+            ("PowerEdge R640 (rev. 2)", "PowerEdge-R640--rev.-2"),
+            ("", ""),
+            ("???", ""),
+        ] {
+            assert_eq!(instance_type(product), label);
+            assert_eq!(skep_api::names::label_value(label), None);
+        }
     }
 
     #[test]

@@ -6,9 +6,9 @@ use nix::sys::statvfs::statvfs;
 
 /// Memory in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Memory {
-    pub(super) total_bytes: u64,
-    pub(super) available_bytes: u64,
+pub(crate) struct Memory {
+    pub(crate) total_bytes: u64,
+    pub(crate) available_bytes: u64,
 }
 
 /// A file system's space in bytes.
@@ -17,6 +17,9 @@ pub(crate) struct Disk {
     pub(crate) total_bytes: u64,
     /// Of use to ordinary users.
     pub(crate) available_bytes: u64,
+    pub(crate) inodes: u64,
+    /// Of use to ordinary users.
+    pub(crate) inodes_free: u64,
 }
 
 impl Disk {
@@ -29,16 +32,16 @@ impl Disk {
 
 /// Process numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Pids {
-    pub(super) max: u64,
-    pub(super) used: u64,
+pub(crate) struct Pids {
+    pub(crate) max: u64,
+    pub(crate) used: u64,
 }
 
-pub(super) fn memory() -> Memory {
+pub(crate) fn memory() -> Memory {
     parse_memory(&fs::read_to_string("/proc/meminfo").unwrap_or_default())
 }
 
-pub(super) fn pids() -> Pids {
+pub(crate) fn pids() -> Pids {
     let max = |path: &str| {
         fs::read_to_string(path)
             .ok()
@@ -63,6 +66,8 @@ pub(crate) fn disk(path: &Path) -> Option<Disk> {
     Some(Disk {
         total_bytes: block * found.blocks().saturating_sub(reserved),
         available_bytes: block * found.blocks_available(),
+        inodes: found.files(),
+        inodes_free: found.files_available(),
     })
 }
 

@@ -8,6 +8,6 @@ mod object;
 mod reporter;
 
 pub(crate) use facts::{MachineFacts, allocatable};
-pub(crate) use gauges::{Disk, disk};
+pub(crate) use gauges::{Disk, disk, memory, pids};
 pub(crate) use object::hello;
 pub(crate) use reporter::report;

@@ -3,37 +3,47 @@
 use skep_api::Struct;
 use skep_api::{
     ContainerImage, Node, NodeAddress, NodeAddressType, NodeCondition, NodeStatus, Object, Time, convert,
+    node_label, well_known::HOSTNAME,
 };
 
-use super::{
-    MachineFacts, allocatable,
-    conditions::{Measured, conditions},
+use super::{MachineFacts, allocatable, conditions::conditions};
+use crate::{
+    AgentConfig, clock,
+    devices::Devices,
+    engine::EngineState,
+    eviction::Pressures,
+    runtime::ImageInfo,
+    shared::{Bridge, Shared},
 };
-use crate::{AgentConfig, clock, engine::EngineState, runtime::ImageInfo, shared::Bridge};
 
 /// Images that are told of, largest first, as in Kubernetes.
 const IMAGES_MAX: usize = 50;
 
+/// Names of one image that are told.
+const IMAGE_NAMES_MAX: usize = 5;
+
 /// All that a Node is told from.
 pub(super) struct NodeView<'a> {
     pub(super) config: &'a AgentConfig,
+    pub(super) devices: &'a Devices,
     pub(super) facts: &'a MachineFacts,
     pub(super) engine: &'a EngineState,
     pub(super) bridge: &'a Bridge,
-    pub(super) measured: Measured,
+    pub(super) pressures: &'a Pressures,
     pub(super) images: &'a [ImageInfo],
     pub(super) before: &'a [NodeCondition],
 }
 
 /// The Node to register with, before any image is known.
-pub(crate) fn hello(config: &AgentConfig, facts: &MachineFacts, engine: &EngineState) -> Struct {
-    let measured = Measured::take(&config.data_dir);
+pub(crate) fn hello(shared: &Shared, facts: &MachineFacts, engine: &EngineState) -> Struct {
+    let pressures = shared.pressures();
     let view = NodeView {
-        config,
+        config: &shared.config,
+        devices: &shared.devices,
         facts,
         engine,
         bridge: &Bridge::Untried,
-        measured,
+        pressures: &pressures,
         images: &[],
         before: &[],
     };
@@ -52,23 +62,34 @@ pub(super) fn node(view: &NodeView<'_>, now: Time) -> Node {
     node.metadata.name.clone_from(&config.node_name);
     node.metadata.labels.clone_from(&config.labels);
     for (key, value) in [
-        ("kubernetes.io/hostname", &config.node_name),
-        ("kubernetes.io/os", &facts.info.operating_system),
-        ("kubernetes.io/arch", &facts.info.architecture),
+        (HOSTNAME, &config.node_name),
+        (node_label::OS, &facts.info.operating_system),
+        (node_label::ARCH, &facts.info.architecture),
+        (node_label::INSTANCE_TYPE, &facts.instance_type),
     ] {
-        node.metadata
-            .labels
-            .entry(key.to_owned())
-            .or_insert_with(|| value.clone());
+        if !value.is_empty() {
+            node.metadata
+                .labels
+                .entry(key.to_owned())
+                .or_insert_with(|| value.clone());
+        }
+    }
+    for (key, value) in view.devices.gpu_labels() {
+        node.metadata.labels.entry(key.to_owned()).or_insert(value);
     }
     node.spec.taints.clone_from(&config.taints);
     let mut info = facts.info.clone();
     if let Some(engine) = &engine.info {
         info.container_runtime_version = format!("docker://{}", engine.version);
     }
+    let (all, there) = view.devices.amounts();
+    let mut capacity = facts.capacity.clone();
+    let mut allocatable = allocatable(&capacity, config);
+    capacity.extend(all);
+    allocatable.extend(there);
     node.status = NodeStatus {
-        capacity: facts.capacity.clone(),
-        allocatable: allocatable(&facts.capacity, &config.system_reserved),
+        capacity,
+        allocatable,
         conditions: dated(view, now),
         addresses: addresses(facts),
         node_info: info,
@@ -78,13 +99,7 @@ pub(super) fn node(view: &NodeView<'_>, now: Time) -> Node {
 }
 
 fn dated(view: &NodeView<'_>, now: Time) -> Vec<NodeCondition> {
-    let mut found = conditions(
-        &view.measured,
-        view.engine,
-        view.bridge,
-        &view.config.pressure,
-        now,
-    );
+    let mut found = conditions(view.pressures, view.engine, view.bridge, now);
     for condition in &mut found {
         let before = view
             .before
@@ -120,7 +135,7 @@ fn images(images: &[ImageInfo]) -> Vec<ContainerImage> {
             .then_with(|| a.names.cmp(&b.names))
     });
     let told = images.into_iter().take(IMAGES_MAX).map(|image| ContainerImage {
-        names: image.names.clone(),
+        names: image.names.iter().take(IMAGE_NAMES_MAX).cloned().collect(),
         size_bytes: i64::try_from(image.size_bytes).unwrap_or(i64::MAX),
     });
     told.collect()

@@ -11,7 +11,7 @@ use tokio::{
 
 use super::{
     MachineFacts,
-    conditions::{ENGINE_PATIENCE, Measured},
+    conditions::ENGINE_PATIENCE,
     object::{NodeView, node},
 };
 use crate::{clock, engine::EngineState, runtime::ImageInfo, shared::Shared};
@@ -55,7 +55,7 @@ pub(crate) async fn report(
         let away = engine.borrow().away.is_some();
         tokio::select! {
             _ = tick.tick() => {}
-            () = shared.bridge_changed.notified() => {}
+            () = shared.node_changed.notified() => {}
             changed = engine.changed() => if changed.is_err() { return },
             // Once more when patience with the engine is over.
             () = tokio::time::sleep(ENGINE_PATIENCE), if away => {}
@@ -69,11 +69,7 @@ impl Reporter {
         if engine.away.is_none() && engine.info.is_some() {
             self.list_images().await;
         }
-        let root = engine
-            .info
-            .as_ref()
-            .map_or(&self.shared.config.data_dir, |info| &info.root);
-        let measured = Measured::take(root);
+        let pressures = self.shared.pressures();
         let bridge = self.shared.bridge();
         let before: &[NodeCondition] = self
             .told
@@ -81,10 +77,11 @@ impl Reporter {
             .map_or(&[], |(_, node)| &node.status.conditions);
         let view = NodeView {
             config: &self.shared.config,
+            devices: &self.shared.devices,
             facts: &self.facts,
             engine: &engine,
             bridge: &bridge,
-            measured,
+            pressures: &pressures,
             images: &self.images,
             before,
         };

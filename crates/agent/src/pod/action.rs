@@ -11,6 +11,8 @@ pub(crate) enum Action {
     SetUpVolumes,
     /// Give the pod an address.
     TakeAddress,
+    /// Give the pod the devices and CPUs that it asks for.
+    TakeDevices,
     /// Make and start the holder.
     StartHolder,
     /// See to it that the image for a run is there.
@@ -63,6 +65,8 @@ pub(crate) enum Action {
     TearDownVolumes,
     /// Give the address back.
     FreeAddress,
+    /// Give devices and CPUs back.
+    FreeDevices,
     /// Tell of it as an event.
     Say(Note),
 }
@@ -87,6 +91,8 @@ pub(crate) enum Work {
     Volumes,
     /// The address.
     Address,
+    /// Devices and CPUs.
+    Devices,
     /// The holder.
     Holder,
     /// The image of a container.
@@ -107,6 +113,7 @@ impl Action {
         Some(match self {
             Self::SetUpVolumes | Self::TearDownVolumes => Work::Volumes,
             Self::TakeAddress | Self::FreeAddress => Work::Address,
+            Self::TakeDevices | Self::FreeDevices => Work::Devices,
             Self::StartHolder => Work::Holder,
             Self::EnsureImage { container, .. } => Work::Image(container.clone()),
             Self::Start { container, .. } | Self::Resume { container, .. } => Work::Start(container.clone()),

@@ -38,7 +38,7 @@ pub(super) fn restart(crashes: u32) -> Duration {
 pub(super) fn retry(work: &Work, failures: u32) -> Duration {
     let first = match work {
         Work::Image(_) | Work::Start(_) | Work::Holder => Duration::from_secs(10),
-        Work::Address | Work::Volumes | Work::Hook(_) | Work::Stop(_) | Work::Remove(_) => {
+        Work::Address | Work::Devices | Work::Volumes | Work::Hook(_) | Work::Stop(_) | Work::Remove(_) => {
             Duration::from_secs(1)
         }
     };

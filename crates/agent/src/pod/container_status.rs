@@ -29,6 +29,24 @@ pub(super) fn container_status(
     now: Time,
     plan: &mut Plan<'_>,
 ) -> ContainerStatus {
+    let devices = observed.devices.as_ref();
+    ContainerStatus {
+        allocated_resources_status: devices
+            .map(|devices| devices.status(&container.name))
+            .unwrap_or_default(),
+        ..of_runs(desired, observed, container, init, goal, now, plan)
+    }
+}
+
+fn of_runs(
+    desired: &Desired,
+    observed: &Observed,
+    container: &Container,
+    init: bool,
+    goal: Goal,
+    now: Time,
+    plan: &mut Plan<'_>,
+) -> ContainerStatus {
     let known = known(observed, &container.name, init);
     let Some(run) = observed.latest(&container.name) else {
         return without_run(desired, observed, container, init, goal, now, known, plan);
@@ -55,6 +73,7 @@ pub(super) fn container_status(
         image: container.image.clone(),
         image_id: run.image_id.clone(),
         container_id: container_id(&run.id),
+        ..ContainerStatus::default()
     }
 }
 
@@ -170,6 +189,7 @@ fn without_run(
             .map(|status| status.container_id.clone())
             .unwrap_or_default(),
         started: Some(false),
+        ..ContainerStatus::default()
     }
 }
 
@@ -226,7 +246,7 @@ fn why_waiting(
     if !init && start::unfinished_init(desired, observed, now).is_some() {
         return reason("PodInitializing", "");
     }
-    let of_pod = [Work::Volumes, Work::Address, Work::Holder];
+    let of_pod = [Work::Volumes, Work::Address, Work::Devices, Work::Holder];
     let failure = of_pod
         .iter()
         .find_map(|work| observed.failed.get(work))

@@ -1,6 +1,6 @@
 //! Properties of `step` under an engine that fails at random: it converges, and never runs a container twice.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, time::Duration};
+use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc, time::Duration};
 
 use proptest::{collection::vec, prelude::*};
 use skep_api::{PodPhase, Time};
@@ -124,6 +124,8 @@ impl World {
             Action::TearDownVolumes => self.observed.volumes = VolumeState::Absent,
             Action::TakeAddress => self.observed.address = Address::Held(Ipv4Addr::new(10, 0, 0, 2)),
             Action::FreeAddress => self.observed.address = Address::None,
+            Action::TakeDevices => self.observed.devices = Some(Arc::default()),
+            Action::FreeDevices => self.observed.devices = None,
             Action::EnsureImage { container, attempt } => {
                 self.observed.images.insert(
                     container,

@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use skep_api::{Container, Pod};
 
+use crate::devices::Wants;
+
 /// What is wanted of a pod.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Desired {
@@ -15,6 +17,8 @@ pub(crate) struct Desired {
     pub(crate) sources: u64,
     /// The node's address.
     pub(crate) host_ip: String,
+    /// What it asks for by the piece.
+    pub(crate) wants: Arc<Wants>,
     /// The definitions of its containers in short, by name: a container of another one is replaced.
     pub(crate) hashes: Arc<BTreeMap<String, String>>,
 }

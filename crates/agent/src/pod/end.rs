@@ -25,6 +25,7 @@ pub(super) fn plan_ended(desired: &Desired, observed: &Observed, now: Time, plan
     } else if observed.address != Address::None {
         plan.act(Action::FreeAddress);
     }
+    free_devices(observed, plan);
 }
 
 /// Ends what runs, then removes containers, volumes and address.
@@ -45,6 +46,13 @@ pub(super) fn plan_gone(desired: &Desired, observed: &Observed, now: Time, plan:
     }
     if observed.address != Address::None {
         plan.act(Action::FreeAddress);
+    }
+    free_devices(observed, plan);
+}
+
+fn free_devices(observed: &Observed, plan: &mut Plan<'_>) {
+    if observed.devices.is_some() {
+        plan.act(Action::FreeDevices);
     }
 }
 
@@ -76,8 +84,10 @@ pub(super) fn stop(
 
 /// True while a container (not the holder) runs.
 fn stop_all(desired: &Desired, observed: &Observed, now: Time, plan: &mut Plan<'_>) -> bool {
+    let urgent = observed.evicted.as_ref().and_then(|evicted| evicted.grace);
+    let grace = desired.grace();
     let ending = Ending {
-        grace: desired.grace(),
+        grace: urgent.map_or(grace, |urgent| urgent.min(grace)),
         pre_stop: true,
     };
     let mut running = false;

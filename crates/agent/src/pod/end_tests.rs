@@ -145,7 +145,10 @@ fn an_evicted_pod_fails_with_the_reason() {
     story.settle();
     story.told();
     story.then("its emptyDir is too large", |story| {
-        story.observed.evicted = Some("too large".to_owned());
+        story.observed.evicted = Some(super::Evicted {
+            message: "too large".to_owned(),
+            grace: None,
+        });
     });
     check(
         story.settle(),
@@ -155,6 +158,49 @@ fn an_evicted_pod_fails_with_the_reason() {
         Stop web in 30s + Say Killing: Stopping container web
         FreeAddress
         = Failed Evicted; web (Error 143)
+    "#]],
+    );
+}
+
+const WITH_DEVICE: &str =
+    r#""containers": [{"name": "web", "image": "web:v1", "resources": {"limits": {"x.io/d": "1"}}}]"#;
+
+#[test]
+fn devices_are_taken_before_the_first_start_and_given_back_after_the_end() {
+    let mut story = story(WITH_DEVICE);
+    story.settle();
+    check(
+        &mut story,
+        &expect![[r#"
+        SetUpVolumes + TakeAddress + TakeDevices + EnsureImage web#0
+        Start web#0
+        = Running; web running ready
+    "#]],
+    );
+    check(
+        delete(&mut story, 30).settle(),
+        &expect![[r#"
+        -- it is deleted
+        Stop web in 30s + Say Killing: Stopping container web
+        Remove web-1
+        TearDownVolumes + FreeAddress + FreeDevices
+        = Failed; web (Error 143); gone
+    "#]],
+    );
+}
+
+#[test]
+fn a_pod_that_its_node_can_never_serve_fails_with_the_reason() {
+    let mut story = story(WITH_DEVICE);
+    story.no_devices = Some("Allocate failed".to_owned());
+    story.settle();
+    check(
+        &mut story,
+        &expect![[r#"
+        SetUpVolumes + TakeAddress + TakeDevices + EnsureImage web#0
+        ! UnexpectedAdmissionError: Allocate failed
+        FreeAddress
+        = Failed UnexpectedAdmissionError; web [ContainerCreating]
     "#]],
     );
 }

@@ -8,7 +8,10 @@ use super::{
     Action, Address, Desired, Failure, Hook, Image, Observed, Run, VolumeState, notes,
     step::{Step, step},
 };
-use crate::runtime::{ImageInfo, RunState};
+use crate::{
+    devices::Wants,
+    runtime::{ImageInfo, RunState},
+};
 
 /// A pod, the engine behind it, and what has happened so far.
 pub(super) struct Story {
@@ -21,6 +24,8 @@ pub(super) struct Story {
     pub(super) cannot_start: BTreeSet<String>,
     /// Containers whose postStart hook fails.
     pub(super) bad_hook: BTreeSet<String>,
+    /// Why the node can never give the pod its devices.
+    pub(super) no_devices: Option<String>,
     /// Actions are planned and begun, but do not end.
     pub(super) hangs: bool,
     text: String,
@@ -35,10 +40,12 @@ pub(super) fn story(spec: &str) -> Story {
     pod.metadata.uid = "u1".to_owned();
     let spec = serde_json::from_str(&format!("{{{spec}}}")).expect("the spec is JSON");
     pod.spec = spec;
+    let wants = Arc::new(Wants::of(&pod, false));
     Story {
         desired: Desired {
             pod: Arc::new(pod),
             host_ip: "192.0.2.1".to_owned(),
+            wants,
             ..Desired::default()
         },
         observed: Observed::default(),
@@ -46,6 +53,7 @@ pub(super) fn story(spec: &str) -> Story {
         no_image: BTreeSet::new(),
         cannot_start: BTreeSet::new(),
         bad_hook: BTreeSet::new(),
+        no_devices: None,
         hangs: false,
         text: String::new(),
         next_id: 0,
@@ -167,6 +175,11 @@ impl Story {
             }
             Action::TakeAddress => self.observed.address = Address::Held(Ipv4Addr::new(10, 0, 0, 2)),
             Action::FreeAddress => self.observed.address = Address::None,
+            Action::TakeDevices => match &self.no_devices {
+                Some(why) => self.observed.refused = Some(why.clone()),
+                None => self.observed.devices = Some(Arc::default()),
+            },
+            Action::FreeDevices => self.observed.devices = None,
             Action::TearDownVolumes => self.observed.volumes = VolumeState::Absent,
             Action::StartHolder => {
                 let run = Run {

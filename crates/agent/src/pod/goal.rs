@@ -12,6 +12,9 @@ pub(super) const DEADLINE_EXCEEDED: &str = "DeadlineExceeded";
 /// Reason of a pod that used more of the node than it may.
 pub(super) const EVICTED: &str = "Evicted";
 
+/// Reason of a pod that asks for devices that its node does not have.
+pub(super) const REFUSED: &str = "UnexpectedAdmissionError";
+
 /// Where a pod is to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Goal {
@@ -32,6 +35,8 @@ pub(super) enum Cause {
     Deadline,
     /// It used more of the node than it may.
     Evicted,
+    /// The node does not have what it asks for.
+    Refused,
 }
 
 /// The goal, and when it may change by itself.
@@ -44,12 +49,16 @@ pub(super) fn goal(desired: &Desired, observed: &Observed, now: Time) -> (Goal, 
         let cause = match status.reason.as_str() {
             DEADLINE_EXCEEDED => Cause::Deadline,
             EVICTED => Cause::Evicted,
+            REFUSED => Cause::Refused,
             _ => Cause::Own,
         };
         return (Goal::Ended(cause), None);
     }
     if observed.evicted.is_some() {
         return (Goal::Ended(Cause::Evicted), None);
+    }
+    if observed.refused.is_some() {
+        return (Goal::Ended(Cause::Refused), None);
     }
     let limit = desired
         .pod

@@ -28,6 +28,6 @@ mod step_tests;
 pub(crate) use action::{Action, Note, Work};
 pub(crate) use desired::Desired;
 pub(crate) use notes::notes;
-pub(crate) use observed::{Address, Failure, Hook, Image, Observed, Probed, VolumeState};
+pub(crate) use observed::{Address, Evicted, Failure, Hook, Image, Observed, Probed, VolumeState};
 pub(crate) use run::{CRASHES_LABEL, HOLDER, Run};
 pub(crate) use step::step;

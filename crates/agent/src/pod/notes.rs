@@ -4,7 +4,7 @@ use skep_api::{ContainerStatus, PodStatus};
 
 use super::{
     Note,
-    goal::{DEADLINE_EXCEEDED, EVICTED},
+    goal::{DEADLINE_EXCEEDED, EVICTED, REFUSED},
 };
 
 /// What to tell of when `after` follows `before`.
@@ -42,7 +42,7 @@ pub(crate) fn notes(before: &PodStatus, after: &PodStatus) -> Vec<Note> {
             message,
         });
     }
-    let ended = [DEADLINE_EXCEEDED, EVICTED]
+    let ended = [DEADLINE_EXCEEDED, EVICTED, REFUSED]
         .into_iter()
         .find(|reason| *reason == after.reason);
     if let Some(reason) = ended.filter(|reason| *reason != before.reason) {

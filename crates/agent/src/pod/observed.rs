@@ -3,12 +3,17 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::Ipv4Addr,
+    sync::Arc,
+    time::Duration,
 };
 
 use skep_api::{PodStatus, Time};
 
 use super::{Run, Work};
-use crate::runtime::{ContainerId, ImageInfo};
+use crate::{
+    devices::PodDevices,
+    runtime::{ContainerId, ImageInfo},
+};
 
 /// What is seen of a pod. All of it but `images`, `failed`, `working` and `hooks` can be rebuilt from the engine.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -19,6 +24,8 @@ pub(crate) struct Observed {
     pub(crate) volumes: VolumeState,
     /// The pod's address.
     pub(crate) address: Address,
+    /// The devices and CPUs that are its own.
+    pub(crate) devices: Option<Arc<PodDevices>>,
     /// The container that holds the namespaces, if there is one.
     pub(crate) holder: Option<Run>,
     /// Runs by container name, oldest first.
@@ -36,7 +43,9 @@ pub(crate) struct Observed {
     /// postStart hooks that are over.
     pub(crate) hooks: BTreeMap<ContainerId, Hook>,
     /// Why the pod is evicted, if it is.
-    pub(crate) evicted: Option<String>,
+    pub(crate) evicted: Option<Evicted>,
+    /// Why the node can never run the pod, if so.
+    pub(crate) refused: Option<String>,
     /// The status as it was reported last.
     pub(crate) status: PodStatus,
 }
@@ -89,6 +98,15 @@ impl Observed {
         self.hooks.remove(id);
         self.stopping.remove(id);
     }
+}
+
+/// Why a pod is evicted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Evicted {
+    /// In words.
+    pub(crate) message: String,
+    /// The longest time its containers have to end, where the node is in need; `None`: the pod's own.
+    pub(crate) grace: Option<Duration>,
 }
 
 /// A pod's volumes.

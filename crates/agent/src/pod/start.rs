@@ -16,6 +16,7 @@ const RUNS_KEPT: usize = 2;
 pub(super) fn plan(desired: &Desired, observed: &Observed, now: Time, plan: &mut Plan<'_>) {
     let volumes = plan_volumes(desired, observed, plan);
     let address = plan_address(desired, observed, plan);
+    let devices = plan_devices(desired, observed, plan);
     let holder = plan_holder(desired, observed, now, address, plan);
     for (container, _) in desired.containers() {
         if let Some(run) = observed.latest(&container.name).filter(|run| run.is_running()) {
@@ -24,7 +25,13 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Time, plan: &mut
     }
     for (container, init) in due(desired, observed, now) {
         let next = next(desired, observed, container, init, now);
-        advance(observed, container, &next, volumes && address && holder, plan);
+        advance(
+            observed,
+            container,
+            &next,
+            volumes && address && devices && holder,
+            plan,
+        );
     }
     remove_old_runs(observed, plan);
 }
@@ -80,6 +87,14 @@ fn plan_address(desired: &Desired, observed: &Observed, plan: &mut Plan<'_>) -> 
         return true;
     }
     plan.act(Action::TakeAddress);
+    false
+}
+
+fn plan_devices(desired: &Desired, observed: &Observed, plan: &mut Plan<'_>) -> bool {
+    if desired.wants.is_empty() || observed.devices.is_some() {
+        return true;
+    }
+    plan.act(Action::TakeDevices);
     false
 }
 

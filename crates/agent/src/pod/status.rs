@@ -5,7 +5,7 @@ use skep_api::{ContainerStatus, PodIp, PodPhase, PodStatus, RestartPolicy, Time}
 use super::{
     Address, Desired, Observed, conditions,
     container_status::container_status,
-    goal::{Cause, DEADLINE_EXCEEDED, EVICTED, Goal},
+    goal::{Cause, DEADLINE_EXCEEDED, EVICTED, Goal, REFUSED},
     plan::Plan,
 };
 use crate::spec::qos_class;
@@ -42,6 +42,7 @@ pub(super) fn status(
         init_container_statuses: inits,
         container_statuses: apps,
         qos_class: Some(qos_class(&desired.pod)),
+        ..PodStatus::default()
     }
 }
 
@@ -51,7 +52,10 @@ fn cause(observed: &Observed, goal: Goal, phase: PodPhase) -> (String, String) {
         return (DEADLINE_EXCEEDED.to_owned(), message.to_owned());
     }
     if let (Goal::Ended(Cause::Evicted), Some(why)) = (goal, &observed.evicted) {
-        return (EVICTED.to_owned(), why.clone());
+        return (EVICTED.to_owned(), why.message.clone());
+    }
+    if let (Goal::Ended(Cause::Refused), Some(why)) = (goal, &observed.refused) {
+        return (REFUSED.to_owned(), why.clone());
     }
     match phase {
         PodPhase::Succeeded | PodPhase::Failed => {
@@ -79,7 +83,7 @@ fn phase(
 ) -> PodPhase {
     let before = observed.status.phase;
     match goal {
-        Goal::Ended(Cause::Deadline | Cause::Evicted) => return PodPhase::Failed,
+        Goal::Ended(Cause::Deadline | Cause::Evicted | Cause::Refused) => return PodPhase::Failed,
         _ if matches!(before, PodPhase::Succeeded | PodPhase::Failed) => return before,
         _ => {}
     }

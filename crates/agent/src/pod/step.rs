@@ -53,6 +53,7 @@ fn nothing_left(observed: &Observed) -> bool {
     observed.all_runs().next().is_none()
         && observed.volumes == VolumeState::Absent
         && observed.address == Address::None
+        && observed.devices.is_none()
         && observed
             .working
             .iter()

@@ -37,6 +37,12 @@ pub struct ContainerSpec {
     pub extra_hosts: Vec<String>,
     /// Files it sees.
     pub mounts: Vec<Mount>,
+    /// Device files of the node that it may use, at the same paths; a folder stands for the devices in it.
+    pub devices: Vec<String>,
+    /// Ids of the GPUs that it may use.
+    pub gpus: Vec<String>,
+    /// CPUs that it runs on, such as `0-2,5`; empty: any.
+    pub cpus: String,
     /// Rights to add.
     pub cap_add: Vec<String>,
     /// Rights to drop.

@@ -9,6 +9,8 @@ pub struct EngineInfo {
     pub version: String,
     /// Where images and containers lie on disk.
     pub root: PathBuf,
+    /// Names of the runtimes that start its containers, such as `runc` and `nvidia`.
+    pub runtimes: Vec<String>,
 }
 
 /// The bridge that pods live on.
@@ -33,6 +35,17 @@ pub struct Credentials {
     pub username: String,
     /// Password or token.
     pub password: String,
+}
+
+/// What a container uses of its node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    /// Bytes of memory that cannot be had back without swapping.
+    pub memory_bytes: u64,
+    /// Processes and threads.
+    pub pids: u64,
+    /// Bytes on disk: its own files and its log.
+    pub disk_bytes: u64,
 }
 
 /// An image the engine has.

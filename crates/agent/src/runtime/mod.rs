@@ -15,7 +15,7 @@ use futures::stream::BoxStream;
 pub use container::{Container, ContainerEvent, ContainerEventKind, RunState};
 pub use container_spec::{ContainerSpec, Mount, NetworkMode, PortMapping};
 pub use docker::{Docker, HOLDER_COMMAND, HOLDER_IMAGE};
-pub use engine::{Credentials, EngineInfo, ImageInfo, Network};
+pub use engine::{Credentials, EngineInfo, ImageInfo, Network, Usage};
 pub use error::RuntimeError;
 pub use stream::{Exec, ExecInput, ExecSpec, LogOptions, Output};
 
@@ -62,6 +62,12 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Removes it with its log; kills it where it runs.
     async fn remove(&self, id: &str) -> Result<(), RuntimeError>;
+
+    /// Has it run on these CPUs from now on, such as `0-2,5`; one that is gone is fine.
+    async fn set_cpus(&self, id: &str, cpus: &str) -> Result<(), RuntimeError>;
+
+    /// What a container uses now; `None` where it is gone. What it has on disk only `with_disk`: that takes long.
+    async fn usage(&self, id: &str, with_disk: bool) -> Result<Option<Usage>, RuntimeError>;
 
     /// One container; `None` where it is gone.
     async fn container(&self, id: &str) -> Result<Option<Container>, RuntimeError>;

@@ -29,6 +29,9 @@ pub fn container(pod: &Pod, container: &Container, inputs: &Inputs<'_>) -> Resul
         user: identity::user(pod, container, inputs.image)?,
         groups: identity::groups(pod),
         mounts: inputs.mounts.clone(),
+        devices: inputs.grant.paths.clone(),
+        gpus: inputs.grant.gpus.clone(),
+        cpus: inputs.grant.cpus.clone(),
         cap_add: security::capabilities(&capabilities.add),
         cap_drop: security::capabilities(&capabilities.drop),
         privileged: context.privileged,
@@ -36,7 +39,12 @@ pub fn container(pod: &Pod, container: &Container, inputs: &Inputs<'_>) -> Resul
         security_opt: security::options(pod, container, inputs.seccomp_profile)?,
         sysctls: own_sysctls(pod, inputs)?,
         cpu_shares: resources::cpu_shares(&container.resources),
-        cpu_limit_millis: resources::cpu_limit_millis(&container.resources),
+        // On CPUs of its own it cannot take anybody else's time: a quota would only hold it up.
+        cpu_limit_millis: if inputs.grant.own_cpus {
+            0
+        } else {
+            resources::cpu_limit_millis(&container.resources)
+        },
         memory_limit_bytes: resources::memory_limit_bytes(&container.resources),
         oom_score_adj: resources::oom_score_adj(pod, container, inputs.node_memory_bytes),
         stdin: container.stdin,

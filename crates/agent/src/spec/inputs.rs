@@ -32,10 +32,29 @@ pub struct Inputs<'a> {
     pub seccomp_profile: Option<&'a str>,
     /// Where the node looks names up.
     pub dns: &'a Dns,
+    /// Devices and CPUs.
+    pub grant: Grant,
     /// The node's memory in bytes, for OOM scores.
     pub node_memory_bytes: i64,
     /// Bytes of log kept for the container.
     pub log_bytes_max: u64,
+}
+
+/// What a container is given by the piece: devices, and CPUs of its own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Grant {
+    /// Device files of the node.
+    pub paths: Vec<String>,
+    /// Ids of GPUs.
+    pub gpus: Vec<String>,
+    /// CPUs that it runs on, such as `0-2,5`; empty: any.
+    pub cpus: String,
+    /// Nobody else runs on these CPUs.
+    pub own_cpus: bool,
+    /// Variables that tell the container what it has.
+    pub env: Vec<(String, String)>,
+    /// What the whole pod has, to find it again by; empty for nothing.
+    pub label: String,
 }
 
 /// What a container is to its pod. Written as `init`, `app`, `holder`.

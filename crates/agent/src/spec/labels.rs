@@ -30,6 +30,10 @@ pub mod label {
     pub const ATTEMPT: &str = "skep.io/attempt";
     /// [`crate::spec::container_hash`] of the container.
     pub const SPEC_HASH: &str = "skep.io/spec-hash";
+    /// The pod's devices and CPUs, as JSON: ids by container and resource; absent where it has none.
+    pub const DEVICES: &str = "skep.io/devices";
+    /// CPUs that the container was made for; absent where it may run on any.
+    pub const CPUS: &str = "skep.io/cpus";
 }
 
 /// The labels that every container of this node of this cluster carries: what to list and watch by.
@@ -106,6 +110,14 @@ pub(super) fn labels(
             .unwrap_or_default(),
     );
     put(label::CONTAINER_KIND, inputs.kind.to_string());
+    for (name, text) in [
+        (label::DEVICES, &inputs.grant.label),
+        (label::CPUS, &inputs.grant.cpus),
+    ] {
+        if !text.is_empty() {
+            put(name, text.clone());
+        }
+    }
     put(label::ATTEMPT, inputs.attempt.to_string());
     put(
         label::SPEC_HASH,

@@ -22,7 +22,7 @@ pub use dns::Dns;
 pub use fields::FieldError;
 pub use holder::{holder, needs_holder};
 pub use identity::RunAsNonRootError;
-pub use inputs::{ContainerKind, Inputs, SpecError};
+pub use inputs::{ContainerKind, Grant, Inputs, SpecError};
 pub use labels::{ContainerLabels, label, node_labels};
 pub use names::{container_hash, container_name};
 pub use pull::pull_credentials;

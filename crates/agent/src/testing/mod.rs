@@ -2,6 +2,8 @@
 
 mod agent_tests;
 mod cluster;
+mod device_tests;
+mod eviction_tests;
 mod membership_tests;
 mod offline_tests;
 mod runtime;

@@ -16,7 +16,7 @@ use crate::{
     clock,
     runtime::{
         Container, ContainerEvent, ContainerEventKind, ContainerSpec, Credentials, EngineInfo, Exec,
-        ExecInput, ExecSpec, ImageInfo, LogOptions, Network, Output, RunState, Runtime, RuntimeError,
+        ExecInput, ExecSpec, ImageInfo, LogOptions, Network, Output, RunState, Runtime, RuntimeError, Usage,
     },
 };
 
@@ -32,6 +32,10 @@ struct State {
     containers: BTreeMap<String, Container>,
     /// Environments by container name.
     environments: BTreeMap<String, Vec<String>>,
+    /// CPUs by container id.
+    cpus: BTreeMap<String, String>,
+    /// By container id.
+    usages: BTreeMap<String, Usage>,
     images: BTreeSet<String>,
     networks: BTreeMap<String, String>,
     no_networks: Option<String>,
@@ -97,6 +101,32 @@ impl FakeRuntime {
     /// What a container was made with, as `NAME=value`.
     pub(crate) fn environment(&self, name: &str) -> Vec<String> {
         self.lock().environments.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The CPUs that a container runs on, by its name.
+    pub(crate) fn cpus(&self, name: &str) -> Option<String> {
+        let state = self.lock();
+        let container = state
+            .containers
+            .values()
+            .find(|container| container.name == name)?;
+        state.cpus.get(&container.id).cloned()
+    }
+
+    /// A container uses so much from now on, by a part of its name.
+    pub(crate) fn set_usage(&self, part: &str, usage: Usage) {
+        let mut state = self.lock();
+        let found = state
+            .containers
+            .values()
+            .find(|container| container.name.contains(part));
+        let id = found.expect("the container is there").id.clone();
+        state.usages.insert(id, usage);
+    }
+
+    /// Names of the images.
+    pub(crate) fn image_names(&self) -> Vec<String> {
+        self.lock().images.iter().cloned().collect()
     }
 
     /// All containers.
@@ -188,6 +218,7 @@ impl Runtime for FakeRuntime {
         self.there().map(|_| EngineInfo {
             version: "1.2.3".to_owned(),
             root: "/".into(),
+            ..EngineInfo::default()
         })
     }
 
@@ -241,8 +272,10 @@ impl Runtime for FakeRuntime {
             .collect())
     }
 
-    async fn remove_image(&self, _: &str) -> Result<(), RuntimeError> {
-        self.there().map(drop)
+    async fn remove_image(&self, id: &str) -> Result<(), RuntimeError> {
+        let name = id.trim_start_matches("sha256:");
+        self.there()?.images.remove(name);
+        Ok(())
     }
 
     async fn create(&self, spec: &ContainerSpec) -> Result<String, RuntimeError> {
@@ -267,6 +300,7 @@ impl Runtime for FakeRuntime {
         };
         state.containers.insert(id.clone(), container);
         state.environments.insert(spec.name.clone(), spec.env.clone());
+        state.cpus.insert(id.clone(), spec.cpus.clone());
         Ok(id)
     }
 
@@ -297,6 +331,18 @@ impl Runtime for FakeRuntime {
             self.tell(&container, ContainerEventKind::Removed);
         }
         Ok(())
+    }
+
+    async fn set_cpus(&self, id: &str, cpus: &str) -> Result<(), RuntimeError> {
+        let mut state = self.there()?;
+        if state.containers.contains_key(id) {
+            state.cpus.insert(id.to_owned(), cpus.to_owned());
+        }
+        Ok(())
+    }
+
+    async fn usage(&self, id: &str, _: bool) -> Result<Option<Usage>, RuntimeError> {
+        Ok(self.there()?.usages.get(id).copied())
     }
 
     async fn container(&self, id: &str) -> Result<Option<Container>, RuntimeError> {

@@ -49,6 +49,12 @@ pub(super) fn set_up(
         .map_err(|error| VolumeError::io("open up", path, &error))
 }
 
+/// True for a folder on disk, not in memory.
+pub(super) fn is_on_disk(volume: &Volume) -> bool {
+    let source = volume.empty_dir.as_ref();
+    source.is_some_and(|source| source.medium == StorageMedium::Disk)
+}
+
 /// Why the pod is to be evicted, where a folder on disk holds more than it may.
 pub(super) fn exceeded(path: &Path, volume: &Volume) -> Result<Option<String>, VolumeError> {
     let Some(source) = volume
@@ -72,7 +78,7 @@ pub(super) fn exceeded(path: &Path, volume: &Volume) -> Result<Option<String>, V
 }
 
 /// Bytes on disk below a folder, without following symlinks. What vanishes meanwhile counts for nothing.
-fn usage(dir: &Path) -> io::Result<u64> {
+pub(super) fn usage(dir: &Path) -> io::Result<u64> {
     let entries = match fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),

@@ -104,6 +104,21 @@ impl Volumes {
         Ok(None)
     }
 
+    /// Bytes on disk in the pod's emptyDir volumes, which are gone with it.
+    pub fn usage(&self, pod: &Pod) -> Result<u64, VolumeError> {
+        let mut bytes = 0;
+        for volume in pod
+            .spec
+            .volumes
+            .iter()
+            .filter(|volume| empty_dir::is_on_disk(volume))
+        {
+            let path = self.place.volume(pod, volume)?;
+            bytes += empty_dir::usage(&path).map_err(|error| VolumeError::io("measure", &path, &error))?;
+        }
+        Ok(bytes)
+    }
+
     /// Removes all that a pod had here. What host paths hold stays. Repeated, it succeeds.
     pub fn tear_down(&self, pod_uid: &str) -> Result<(), VolumeError> {
         tear_down::tear_down(&self.place.pod(pod_uid)?)

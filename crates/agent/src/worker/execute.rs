@@ -57,7 +57,11 @@ impl Job {
                 pre_stop,
             } => stop::stop(&self, &container, &id, grace, pre_stop).await,
             Action::Remove { id } => self.remove(id).await,
-            Action::TakeAddress | Action::FreeAddress | Action::Say(_) => Ok(Vec::new()),
+            Action::TakeAddress
+            | Action::FreeAddress
+            | Action::TakeDevices
+            | Action::FreeDevices
+            | Action::Say(_) => Ok(Vec::new()),
         };
         Outcome::of(work, done)
     }

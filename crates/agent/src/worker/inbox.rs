@@ -9,7 +9,7 @@ use skep_api::Time;
 use tokio::sync::Notify;
 
 use crate::{
-    pod::{Desired, Note, Probed},
+    pod::{Desired, Evicted, Note, Probed},
     probe::Listener,
     runtime::{Container, ContainerId},
     shared::Shared,
@@ -36,6 +36,8 @@ pub(crate) struct News {
     pub(crate) probed: BTreeMap<ContainerId, Probed>,
     /// Whether the engine is away.
     pub(crate) engine_away: Option<bool>,
+    /// The pod is to go for what the node is short of.
+    pub(crate) evicted: Option<Evicted>,
     /// What failed for lack of something may succeed now.
     pub(crate) retry: bool,
 }
@@ -79,6 +81,11 @@ impl Inbox {
     /// What failed for lack of something may succeed now.
     pub(crate) fn retry(&self) {
         self.tell(|news| news.retry = true);
+    }
+
+    /// The pod is to go for what the node is short of.
+    pub(crate) fn evict(&self, why: Evicted) {
+        self.tell(|news| news.evicted = Some(why));
     }
 
     /// Waits for news.

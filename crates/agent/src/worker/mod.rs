@@ -1,5 +1,6 @@
 //! One task for each pod: it gathers what is seen, asks [`crate::pod::step`] and has the actions done.
 
+mod devices;
 mod examine;
 mod execute;
 mod image;

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     blocking::blocking,
     clock,
-    pod::{Failure, Work},
+    pod::{Evicted, Failure, Work},
     runtime::{Container, ContainerId, RunState},
 };
 
@@ -21,6 +21,9 @@ impl Worker {
     pub(super) fn take_in(&mut self, news: News) {
         if let Some(desired) = news.desired {
             self.desired = desired;
+        }
+        if let Some(evicted) = news.evicted {
+            self.observed.evicted.get_or_insert(evicted);
         }
         if let Some(away) = news.engine_away {
             self.observed.engine_away = away;
@@ -90,7 +93,7 @@ impl Worker {
         let shared = Arc::clone(&self.shared);
         self.tasks.spawn(async move {
             let exceeded = blocking(move || shared.volumes.exceeded(&pod)).await;
-            let seen = exceeded.ok().flatten().map(Seen::Evicted).into_iter().collect();
+            let seen = exceeded.ok().flatten().map(over_limit).into_iter().collect();
             (None, Outcome::of(None, Ok(seen)))
         });
     }
@@ -123,8 +126,12 @@ impl Worker {
     }
 }
 
+fn over_limit(message: String) -> Seen {
+    Seen::Evicted(Evicted { message, grace: None })
+}
+
 /// False for what may succeed now that something else has changed.
 fn is_own_fault(work: &Work, failure: &Failure) -> bool {
     let lacks_object = failure.reason == "CreateContainerConfigError";
-    failure.count > 0 && !lacks_object && !matches!(work, Work::Volumes | Work::Address)
+    failure.count > 0 && !lacks_object && !matches!(work, Work::Volumes | Work::Address | Work::Devices)
 }

@@ -3,7 +3,7 @@
 use skep_api::Time;
 
 use crate::{
-    pod::{Failure, Hook, Image, Observed, Run, VolumeState, Work},
+    pod::{Evicted, Failure, Hook, Image, Observed, Run, VolumeState, Work},
     runtime::{ContainerId, RuntimeError},
 };
 
@@ -27,8 +27,8 @@ pub(super) enum Seen {
     Run(String, Run),
     Gone(ContainerId),
     Hook(ContainerId, Hook),
-    /// The pod uses more of the node than it may, in words.
-    Evicted(String),
+    /// The pod uses more of the node than it may.
+    Evicted(Evicted),
 }
 
 /// Why an action failed.

@@ -17,7 +17,7 @@ use crate::{
     clock,
     pod::{CRASHES_LABEL, HOLDER, Run},
     runtime::{ContainerSpec, Mount, RunState, RuntimeError},
-    spec::{self, ContainerKind, Inputs, label},
+    spec::{self, ContainerKind, Grant, Inputs, label},
 };
 
 /// Tries while another container that is ending still has the pod's address, and the wait between them.
@@ -237,6 +237,8 @@ async fn build(job: &Job, name: &str, attempt: u32, crashes: u32) -> Result<Cont
         );
         job.note(name, true, "InvalidEnvironmentVariableNames", message);
     }
+    let grant = job.shared.devices.grant(&pod.metadata.uid, name);
+    let vars = with_devices(env.vars, &grant.env);
     let mounts = mounts(job, container.clone(), attempt).await?;
     let seccomp = seccomp_profile(job, container).await?;
     let is_init = pod.spec.init_containers.iter().any(|init| init.name == name);
@@ -252,14 +254,27 @@ async fn build(job: &Job, name: &str, attempt: u32, crashes: u32) -> Result<Cont
         kind,
         attempt,
         &image,
-        &env.vars,
+        &vars,
         mounts,
         &network,
         seccomp.as_deref(),
     );
+    let inputs = Inputs { grant, ..inputs };
     let mut spec = spec::container(pod, container, &inputs).map_err(|error| error.to_string())?;
     spec.labels.insert(CRASHES_LABEL.to_owned(), crashes.to_string());
     Ok(spec)
+}
+
+/// What the pod says itself wins.
+fn with_devices(vars: Vec<(String, String)>, devices: &[(String, String)]) -> Vec<(String, String)> {
+    let is_own = |name: &str| vars.iter().any(|(known, _)| known == name);
+    let mut all: Vec<_> = devices
+        .iter()
+        .filter(|(name, _)| !is_own(name))
+        .cloned()
+        .collect();
+    all.extend(vars);
+    all
 }
 
 async fn mounts(job: &Job, container: skep_api::Container, attempt: u32) -> Result<Vec<Mount>, String> {
@@ -306,6 +321,7 @@ fn inputs<'a>(
         holder: job.holder.as_deref(),
         seccomp_profile,
         dns: &job.shared.machine.dns,
+        grant: Grant::default(),
         node_memory_bytes: i64::try_from(job.shared.machine.memory_bytes).unwrap_or(i64::MAX),
         log_bytes_max: job.shared.config.log_bytes_max,
     }

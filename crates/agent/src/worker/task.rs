@@ -65,6 +65,7 @@ impl Worker {
         {
             observed.address = Address::Held(address);
         }
+        observed.devices = shared.devices.held(uid);
         Self {
             shared,
             inbox,
@@ -122,6 +123,12 @@ impl Worker {
         match action {
             Action::Say(note) => self.shared.event(&self.desired.pod, note),
             Action::TakeAddress => return !self.take_address(),
+            Action::TakeDevices => return !self.take_devices(),
+            Action::FreeDevices => {
+                self.shared.devices.free(&self.desired.pod.metadata.uid);
+                self.observed.devices = None;
+                return false;
+            }
             Action::FreeAddress => {
                 self.shared.free_address(&self.desired.pod.metadata.uid);
                 self.observed.address = Address::None;

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr, sync::Arc};
 
 use skep_agent::{
     runtime::{ImageInfo, Network, Runtime},
-    spec::{self, ContainerKind, Dns, Facts, Inputs, Sources, env, needs_holder},
+    spec::{self, ContainerKind, Dns, Facts, Grant, Inputs, Sources, env, needs_holder},
     volumes::Volumes,
 };
 use skep_api::{ConfigMap, Pod, Secret};
@@ -145,6 +145,7 @@ impl Node {
             holder: None,
             seccomp_profile: None,
             dns,
+            grant: Grant::default(),
             node_memory_bytes: 1 << 30,
             log_bytes_max: 1 << 20,
         }

@@ -43,21 +43,13 @@ const NOT_IMPLEMENTED: [(&str, &[&str]); 12] = [
     (
         "PodSpec",
         &[
-            "affinity",
-            "topologySpreadConstraints",
-            "priorityClassName",
-            "priority",
-            "preemptionPolicy",
             "serviceAccountName",
             "serviceAccount",
             "automountServiceAccountToken",
             "enableServiceLinks",
             "ephemeralContainers",
             "readinessGates",
-            "schedulingGates",
             "resourceClaims",
-            "resources",
-            "overhead",
             "os",
             "subdomain",
             "setHostnameAsFQDN",
@@ -166,8 +158,6 @@ fn changes_nothing(owner: &str, name: &str, value: &Value) -> bool {
         ("PodSpec", "automountServiceAccountToken" | "setHostnameAsFQDN") => value == false,
         // There are no services, so there is nothing to link or to leave out.
         ("PodSpec", "enableServiceLinks") => value.is_boolean(),
-        ("PodSpec", "priority") => value.as_f64() == Some(0.0),
-        ("PodSpec", "preemptionPolicy") => value == "PreemptLowerPriority",
         ("PodSpec", "hostUsers") => value == true,
         ("PodSpec", "os") => value["name"] == "linux",
         ("PodSecurityContext", "fsGroupChangePolicy") => value == "Always",
@@ -222,7 +212,7 @@ mod tests {
         );
         assert_eq!(class("hostUsers", json!(true)), Some(Foreign::Harmless));
         assert_eq!(class("hostUsers", json!(false)), Some(Foreign::Security));
-        assert_eq!(class("affinity", json!({})), Some(Foreign::Harmless));
+        assert_eq!(class("ephemeralContainers", json!([])), Some(Foreign::Harmless));
         assert_eq!(class("afinity", json!({})), None);
     }
 }

@@ -1,11 +1,12 @@
 //! Fills in what a document leaves out and depends on other fields. Plain defaults are those of the types.
 
+mod limits;
 mod pod;
 mod workload;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::{Namespace, OPAQUE_SECRET, Object, Secret, path::Path};
+use crate::{Namespace, OPAQUE_SECRET, Object, ObjectMeta, PodSpec, Secret, path::Path, well_known};
 
 /// The namespace of objects that name none.
 pub const NAMESPACE: &str = "default";
@@ -22,12 +23,27 @@ pub fn apply(object: &mut Object) -> Vec<String> {
     match object {
         Object::Namespace(namespace) => default_namespace(namespace),
         Object::Secret(secret) => default_secret(secret),
-        Object::Pod(pod) => pod::spec(&mut pod.spec, &Path::ROOT.field("spec"), &mut warnings),
+        Object::Pod(pod) => {
+            pod::spec(&mut pod.spec, &Path::ROOT.field("spec"), &mut warnings);
+            if !has_tier(&pod.metadata) {
+                requests(&mut pod.spec);
+            }
+        }
         Object::ReplicaSet(replica_set) => workload::replica_set(replica_set, &mut warnings),
         Object::Deployment(deployment) => workload::deployment(deployment, &mut warnings),
-        Object::Node(_) | Object::ConfigMap(_) | Object::Event(_) => {}
+        Object::LimitRange(range) => range.spec.limits.iter_mut().for_each(limits::item),
+        _ => {}
     }
     warnings
+}
+
+/// Containers that state a limit and no request ask for the limit. For pods of a tier this waits for the tier's word.
+pub fn requests(spec: &mut PodSpec) {
+    pod::requests(spec);
+}
+
+fn has_tier(meta: &ObjectMeta) -> bool {
+    meta.labels.contains_key(well_known::TIER)
 }
 
 fn default_namespace(namespace: &mut Namespace) {

@@ -42,19 +42,36 @@ pub(super) fn spec(spec: &mut PodSpec, path: &Path<'_>, warnings: &mut Vec<Strin
     }
 }
 
+/// Containers with a limit and no request ask for the limit.
+pub(super) fn requests(spec: &mut PodSpec) {
+    for container in spec.init_containers.iter_mut().chain(&mut spec.containers) {
+        let resources = &mut container.resources;
+        for (resource, limit) in &resources.limits {
+            resources.requests.entry(resource.clone()).or_insert(*limit);
+        }
+    }
+    default_pod_requests(spec);
+}
+
+/// Where the pod as a whole has limits, it asks for what its containers ask for, or else for the limit.
+fn default_pod_requests(spec: &mut PodSpec) {
+    if spec.resources.limits.is_empty() {
+        return;
+    }
+    let of_containers = spec.container_requests();
+    let resources = &mut spec.resources;
+    for (resource, limit) in &resources.limits {
+        let amount = of_containers.get(resource).unwrap_or(limit);
+        resources.requests.entry(resource.clone()).or_insert(*amount);
+    }
+}
+
 fn default_container(container: &mut Container, host_network: bool) {
     if container.termination_message_path.is_empty() {
         container.termination_message_path = Container::default().termination_message_path;
     }
     if container.image_pull_policy.is_none() {
         container.image_pull_policy = Some(pull_policy(&container.image));
-    }
-    for (resource, limit) in &container.resources.limits {
-        container
-            .resources
-            .requests
-            .entry(resource.clone())
-            .or_insert(*limit);
     }
     if host_network {
         container

@@ -42,4 +42,7 @@ fn template(template: &mut PodTemplateSpec, selector: &LabelSelector, warnings: 
         ));
     }
     pod::spec(&mut template.spec, &path.field("spec"), warnings);
+    if !super::has_tier(&template.metadata) {
+        pod::requests(&mut template.spec);
+    }
 }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::{Condition, Container, ObjectMeta, PodSecurityContext, TaintEffect, Time, Volume, is_default};
+use crate::{
+    Affinity, Container, ObjectMeta, PodSchedulingGate, PodSecurityContext, PodStatus, PreemptionPolicy,
+    ResourceList, ResourceRequirements, TaintEffect, TopologySpreadConstraint, Volume, is_default,
+};
 
 /// Containers that are placed on one node and share its life, address and volumes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -64,6 +67,30 @@ pub struct PodSpec {
     /// Taints that do not keep it away.
     #[serde(skip_serializing_if = "is_default")]
     pub tolerations: Vec<Toleration>,
+    /// Nodes and other pods it wants to be near to, or away from.
+    #[serde(skip_serializing_if = "is_default")]
+    pub affinity: Option<Box<Affinity>>,
+    /// How evenly pods like this one are spread over zones, nodes or the like.
+    #[serde(skip_serializing_if = "is_default")]
+    pub topology_spread_constraints: Vec<TopologySpreadConstraint>,
+    /// The priority class it belongs to; its priority is that of the class.
+    #[serde(skip_serializing_if = "is_default")]
+    pub priority_class_name: String,
+    /// Pods of higher priority are placed first and may take the place of others; taken from the class, 0 where not stated.
+    #[serde(skip_serializing_if = "is_default")]
+    pub priority: Option<i32>,
+    /// Whether it may take the place of pods of lower priority; PreemptLowerPriority where not stated.
+    #[serde(skip_serializing_if = "is_default")]
+    pub preemption_policy: Option<PreemptionPolicy>,
+    /// It is not placed before all of these are removed.
+    #[serde(skip_serializing_if = "is_default")]
+    pub scheduling_gates: Vec<PodSchedulingGate>,
+    /// What running it takes on top of what its containers ask for.
+    #[serde(skip_serializing_if = "is_default")]
+    pub overhead: ResourceList,
+    /// What all its containers together need and may use: `cpu` and `memory`.
+    #[serde(skip_serializing_if = "is_default")]
+    pub resources: ResourceRequirements,
     /// The scheduler that places it; `default-scheduler` is the only one.
     pub scheduler_name: String,
     /// True where it uses the node's network.
@@ -106,6 +133,14 @@ impl Default for PodSpec {
             node_selector: BTreeMap::new(),
             node_name: String::new(),
             tolerations: Vec::new(),
+            affinity: None,
+            topology_spread_constraints: Vec::new(),
+            priority_class_name: String::new(),
+            priority: None,
+            preemption_policy: None,
+            scheduling_gates: Vec::new(),
+            overhead: ResourceList::new(),
+            resources: ResourceRequirements::default(),
             scheduler_name: "default-scheduler".to_owned(),
             host_network: false,
             host_pid: false,
@@ -218,168 +253,4 @@ pub struct HostAlias {
     pub ip: String,
     /// The names it goes by.
     pub hostnames: Vec<String>,
-}
-
-/// Observed state of a pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
-pub struct PodStatus {
-    /// Where the pod is in its life.
-    pub phase: PodPhase,
-    /// How it is doing, one entry a type: PodScheduled, Initialized, ContainersReady, Ready.
-    #[serde(skip_serializing_if = "is_default")]
-    pub conditions: Vec<Condition>,
-    /// Why it is in this phase, in words.
-    #[serde(skip_serializing_if = "is_default")]
-    pub message: String,
-    /// Short machine-readable cause, in CamelCase.
-    #[serde(skip_serializing_if = "is_default")]
-    pub reason: String,
-    /// The node's address.
-    #[serde(skip_serializing_if = "is_default", rename = "hostIP")]
-    pub host_ip: String,
-    /// The pod's address.
-    #[serde(skip_serializing_if = "is_default", rename = "podIP")]
-    pub pod_ip: String,
-    /// The same, one for each IP family.
-    #[serde(skip_serializing_if = "is_default", rename = "podIPs")]
-    pub pod_ips: Vec<PodIp>,
-    /// When the node took the pod on.
-    #[serde(skip_serializing_if = "is_default")]
-    pub start_time: Option<Time>,
-    /// The init containers, in the order of the spec.
-    #[serde(skip_serializing_if = "is_default")]
-    pub init_container_statuses: Vec<ContainerStatus>,
-    /// The containers, in the order of the spec.
-    #[serde(skip_serializing_if = "is_default")]
-    pub container_statuses: Vec<ContainerStatus>,
-    /// How much of its resources is guaranteed.
-    #[serde(skip_serializing_if = "is_default")]
-    pub qos_class: Option<QosClass>,
-}
-
-/// Where a pod is in its life.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum PodPhase {
-    /// Not placed yet, or its containers are not all started.
-    #[default]
-    Pending,
-    /// Placed, and at least one container runs or is being restarted.
-    Running,
-    /// All containers ended well and stay ended.
-    Succeeded,
-    /// All containers ended, at least one of them badly, and stay ended.
-    Failed,
-    /// The node cannot be asked.
-    Unknown,
-}
-
-/// How much of a pod's resources is guaranteed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum QosClass {
-    /// Nothing is asked for.
-    #[default]
-    BestEffort,
-    /// Something is asked for.
-    Burstable,
-    /// Every container's limits equal its requests.
-    Guaranteed,
-}
-
-/// An address of a pod.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
-pub struct PodIp {
-    /// The address.
-    pub ip: String,
-}
-
-/// Observed state of a container.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
-pub struct ContainerStatus {
-    /// Name within the pod.
-    pub name: String,
-    /// What it is doing now.
-    pub state: ContainerState,
-    /// How its last run ended.
-    #[serde(skip_serializing_if = "is_default", rename = "lastState")]
-    pub last_state: ContainerState,
-    /// True where it runs and its readiness probe succeeds.
-    pub ready: bool,
-    /// How often it was started again.
-    pub restart_count: i32,
-    /// The image it runs.
-    pub image: String,
-    /// The image's digest or id.
-    #[serde(rename = "imageID")]
-    pub image_id: String,
-    /// The engine's id, such as `docker://4f3c…`.
-    #[serde(skip_serializing_if = "is_default", rename = "containerID")]
-    pub container_id: String,
-    /// True once its startup probe succeeded.
-    #[serde(skip_serializing_if = "is_default")]
-    pub started: Option<bool>,
-}
-
-/// What a container is doing; at most one field is set, none means waiting.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
-pub struct ContainerState {
-    /// It is not started yet.
-    #[serde(skip_serializing_if = "is_default")]
-    pub waiting: Option<ContainerStateWaiting>,
-    /// It runs.
-    #[serde(skip_serializing_if = "is_default")]
-    pub running: Option<ContainerStateRunning>,
-    /// It ended.
-    #[serde(skip_serializing_if = "is_default")]
-    pub terminated: Option<Box<ContainerStateTerminated>>,
-}
-
-/// A container that is not started yet.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
-pub struct ContainerStateWaiting {
-    /// Such as `ContainerCreating`, `ImagePullBackOff`, `CrashLoopBackOff`.
-    #[serde(skip_serializing_if = "is_default")]
-    pub reason: String,
-    /// Why, in words.
-    #[serde(skip_serializing_if = "is_default")]
-    pub message: String,
-}
-
-/// A container that runs.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
-pub struct ContainerStateRunning {
-    /// Since when.
-    #[serde(skip_serializing_if = "is_default")]
-    pub started_at: Option<Time>,
-}
-
-/// A container that ended.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, rename_all = "camelCase")]
-pub struct ContainerStateTerminated {
-    /// Its exit code; 128 plus the signal's number where a signal ended it.
-    pub exit_code: i32,
-    /// The signal that ended it.
-    #[serde(skip_serializing_if = "is_default")]
-    pub signal: i32,
-    /// `Completed`, `Error`, `OOMKilled`, `ContainerCannotRun`, …
-    #[serde(skip_serializing_if = "is_default")]
-    pub reason: String,
-    /// Its last words.
-    #[serde(skip_serializing_if = "is_default")]
-    pub message: String,
-    /// When it started.
-    #[serde(skip_serializing_if = "is_default")]
-    pub started_at: Option<Time>,
-    /// When it ended.
-    #[serde(skip_serializing_if = "is_default")]
-    pub finished_at: Option<Time>,
-    /// The engine's id.
-    #[serde(skip_serializing_if = "is_default", rename = "containerID")]
-    pub container_id: String,
 }

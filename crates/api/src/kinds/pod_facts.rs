@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{
     Condition, ConditionStatus, Container, ContainerPort, Pod, PodPhase, PodSpec, QosClass, Quantity,
-    ResourceList, Taint, Time, Toleration, TolerationOperator,
+    ResourceList, ResourceRequirements, Taint, Time, Toleration, TolerationOperator,
 };
 
 impl Pod {
@@ -38,9 +38,25 @@ impl Pod {
 }
 
 impl PodSpec {
-    /// What is set aside on the node: for each resource the sum over the containers, or what the neediest init
-    /// container asks for where that is more. Limits stand in for requests that are not stated.
+    /// What is set aside on the node: what its containers need, or what the pod as a whole asks for where that is stated
+    /// (a limit stands in for both), and the overhead on top.
     pub fn requests(&self) -> ResourceList {
+        let mut total = self.container_requests();
+        for (resource, limit) in &self.resources.limits {
+            total.entry(resource.clone()).or_insert(*limit);
+        }
+        for (resource, amount) in &self.resources.requests {
+            total.insert(resource.clone(), *amount);
+        }
+        for (resource, amount) in &self.overhead {
+            *total.entry(resource.clone()).or_default() += *amount;
+        }
+        total
+    }
+
+    /// What the containers need: for each resource the sum over them, or what the neediest init container asks for where
+    /// that is more. Limits stand in for requests that are not stated.
+    pub fn container_requests(&self) -> ResourceList {
         let mut total = ResourceList::new();
         for container in &self.containers {
             for (resource, amount) in container.requests() {
@@ -56,21 +72,30 @@ impl PodSpec {
         total
     }
 
-    /// How much of its resources is guaranteed, by Kubernetes' rules: only cpu and memory count.
+    /// Its priority; 0 where none is stated.
+    pub fn effective_priority(&self) -> i32 {
+        self.priority.unwrap_or(0)
+    }
+
+    /// How much of its resources is guaranteed, by Kubernetes' rules: only cpu and memory count, and what is stated for the
+    /// pod as a whole counts in place of what its containers say.
     pub fn qos_class(&self) -> QosClass {
         const COUNTED: [&str; 2] = ["cpu", "memory"];
         let mut any = false;
         let mut guaranteed = true;
-        for container in self.all_containers() {
+        let stated: Vec<&ResourceRequirements> = if self.resources == ResourceRequirements::default() {
+            let containers = self.all_containers();
+            containers.map(|container| &container.resources).collect()
+        } else {
+            vec![&self.resources]
+        };
+        for resources in stated {
             for resource in COUNTED {
-                let limit = container
-                    .resources
-                    .limits
-                    .get(resource)
-                    .filter(|limit| !limit.is_zero());
-                let request = container.request(resource).filter(|request| !request.is_zero());
+                let limit = resources.limits.get(resource).filter(|limit| !limit.is_zero());
+                let request = resources.requests.get(resource).or(limit);
+                let request = request.filter(|request| !request.is_zero());
                 any |= limit.is_some() || request.is_some();
-                guaranteed &= limit.is_some() && limit == request.as_ref();
+                guaranteed &= limit.is_some() && limit == request;
             }
         }
         match (any, guaranteed) {
@@ -139,7 +164,7 @@ impl Toleration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ResourceRequirements, TaintEffect};
+    use crate::TaintEffect;
 
     fn list(amounts: &[(&str, &str)]) -> ResourceList {
         amounts
@@ -180,6 +205,20 @@ mod tests {
             ],
         );
         assert_eq!(spec.requests(), list(&[("cpu", "2"), ("memory", "128Mi")]));
+    }
+
+    #[test]
+    fn pod_as_a_whole_may_ask_for_more_and_overhead_comes_on_top() {
+        let mut spec = pod(
+            vec![],
+            vec![container(&[("cpu", "250m"), ("memory", "128Mi")], &[])],
+        );
+        spec.resources = container(&[("cpu", "1")], &[("cpu", "2"), ("memory", "1Gi")]).resources;
+        spec.overhead = list(&[("cpu", "50m"), ("memory", "32Mi")]);
+        assert_eq!(spec.requests(), list(&[("cpu", "1050m"), ("memory", "160Mi")]));
+        assert_eq!(spec.qos_class(), QosClass::Burstable);
+        spec.resources = container(&[], &[("cpu", "2"), ("memory", "1Gi")]).resources;
+        assert_eq!(spec.qos_class(), QosClass::Guaranteed);
     }
 
     #[test]

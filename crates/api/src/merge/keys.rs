@@ -18,8 +18,9 @@ pub(super) enum ListMerge {
 /// How the list in `field` of `owner` is merged.
 pub(super) fn list_merge(owner: &Struct, field: &str) -> ListMerge {
     match (owner.name.as_str(), field) {
-        ("PodSpec", "containers" | "initContainers" | "volumes" | "imagePullSecrets")
+        ("PodSpec", "containers" | "initContainers" | "volumes" | "imagePullSecrets" | "schedulingGates")
         | ("Container", "env") => ListMerge::ByKey("name"),
+        ("PodSpec", "topologySpreadConstraints") => ListMerge::ByKey("topologyKey"),
         ("Container", "ports") => ListMerge::ByKey("containerPort"),
         ("Container", "volumeMounts") => ListMerge::ByKey("mountPath"),
         ("PodSpec", "hostAliases") | ("PodStatus", "podIPs") => ListMerge::ByKey("ip"),
@@ -38,7 +39,8 @@ pub(super) fn retains_keys(owner: &Struct, field: &str) -> bool {
     )
 }
 
-/// What tells an item from the others of its list. Ports of one number differ by protocol.
+/// What tells an item from the others of its list. Ports of one number differ by protocol, spread constraints over one
+/// topology by what happens where they do not hold.
 pub(super) fn identity(item: &Value, key: &str) -> Option<String> {
     let id = match item.get(key)? {
         Value::String(text) => text.clone(),
@@ -48,6 +50,10 @@ pub(super) fn identity(item: &Value, key: &str) -> Option<String> {
     if key == "containerPort" {
         let protocol = item.get("protocol").and_then(Value::as_str).unwrap_or("TCP");
         return Some(format!("{id}/{protocol}"));
+    }
+    if key == "topologyKey" {
+        let otherwise = item.get("whenUnsatisfiable").and_then(Value::as_str);
+        return Some(format!("{id}/{}", otherwise.unwrap_or("DoNotSchedule")));
     }
     Some(id)
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, sync::Arc, sync::LazyLock};
 
 use serde_json::Value;
 
-use crate::{ConfigMap, Deployment, Event, Kind, Namespace, Node, Pod, ReplicaSet, Secret};
+use crate::{Kind, object};
 
 /// What a value must look like.
 #[derive(Clone, Debug)]
@@ -75,17 +75,7 @@ pub(crate) fn of(kind: Kind) -> &'static Struct {
 
 /// The JSON schema of a kind's documents, without `apiVersion` and `kind`.
 pub fn json_schema(kind: Kind) -> Value {
-    match kind {
-        Kind::Namespace => schemars::schema_for!(Namespace),
-        Kind::Node => schemars::schema_for!(Node),
-        Kind::ConfigMap => schemars::schema_for!(ConfigMap),
-        Kind::Secret => schemars::schema_for!(Secret),
-        Kind::Pod => schemars::schema_for!(Pod),
-        Kind::ReplicaSet => schemars::schema_for!(ReplicaSet),
-        Kind::Deployment => schemars::schema_for!(Deployment),
-        Kind::Event => schemars::schema_for!(Event),
-    }
-    .to_value()
+    object::json_schema(kind).to_value()
 }
 
 impl Shape {

@@ -1,5 +1,6 @@
 //! What makes an object sound, kind by kind. Defaults have been filled in before.
 
+mod affinity;
 mod config;
 mod container;
 mod env;
@@ -8,8 +9,11 @@ mod meta;
 mod namespace;
 mod node;
 mod pod;
+mod policy;
 mod probe;
+mod quota;
 mod resources;
+mod scheduling;
 mod security;
 mod selector;
 mod update;
@@ -36,6 +40,12 @@ pub fn object(object: &Object) -> Vec<FieldError> {
             workload::replica_set(replica_set, &root.field("spec"), &mut errors);
         }
         Object::Deployment(deployment) => workload::deployment(deployment, &root.field("spec"), &mut errors),
+        Object::PriorityClass(class) => policy::priority_class(class, &root, &mut errors),
+        Object::WorkloadTier(tier) => policy::tier(tier, &root.field("spec"), &mut errors),
+        Object::NodePool(pool) => policy::pool(pool, &root.field("spec"), &mut errors),
+        Object::PodDisruptionBudget(budget) => policy::budget(budget, &root.field("spec"), &mut errors),
+        Object::ResourceQuota(quota) => quota::quota(quota, &root.field("spec"), &mut errors),
+        Object::LimitRange(range) => quota::limit_range(range, &root.field("spec"), &mut errors),
         Object::Event(event) => event::check(event, &root, &mut errors),
     }
     errors.into_vec()

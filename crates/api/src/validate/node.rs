@@ -16,7 +16,8 @@ pub(super) fn check(node: &Node, path: &Path<'_>, errors: &mut Errors) {
     resources::amounts(&node.status.allocatable, &status.field("allocatable"), errors);
 }
 
-fn taints(taints: &[Taint], path: &Path<'_>, errors: &mut Errors) {
+/// Checks taints.
+pub(super) fn taints(taints: &[Taint], path: &Path<'_>, errors: &mut Errors) {
     let mut seen = BTreeSet::new();
     for (index, taint) in taints.iter().enumerate() {
         let path = path.index(index);

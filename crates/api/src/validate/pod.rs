@@ -7,7 +7,7 @@ use crate::{
     TolerationOperator, errors::Errors, names, path::Path,
 };
 
-use super::{container, meta, security, volume};
+use super::{affinity, container, meta, resources, scheduling, security, volume};
 
 /// The one scheduler.
 const SCHEDULER: &str = "default-scheduler";
@@ -43,6 +43,11 @@ fn spec(spec: &PodSpec, path: &Path<'_>, errors: &mut Errors) {
     volume::all(spec, &path.field("volumes"), errors);
     security::pod(spec, path, errors);
     placement(spec, path, errors);
+    if let Some(wanted) = &spec.affinity {
+        affinity::check(wanted, &path.field("affinity"), errors);
+    }
+    scheduling::check(spec, path, errors);
+    resources::of_pod(spec, path, errors);
     dns(spec, path, errors);
     meta::non_negative(
         spec.termination_grace_period_seconds,

@@ -1,9 +1,44 @@
 //! Requests and limits.
 
-use crate::{Quantity, ResourceList, ResourceRequirements, errors::Errors, names, path::Path};
+use crate::{PodSpec, Quantity, ResourceList, ResourceRequirements, errors::Errors, names, path::Path};
 
 /// Resources that skep knows by itself.
 const STANDARD: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
+
+/// Resources that a pod may ask for as a whole.
+const OF_POD: [&str; 2] = ["cpu", "memory"];
+
+/// Checks what the pod as a whole needs and may use, beside its containers; and its overhead.
+pub(super) fn of_pod(spec: &PodSpec, path: &Path<'_>, errors: &mut Errors) {
+    let overhead = path.field("overhead");
+    list(spec.overhead.iter(), &overhead, errors);
+    let path = path.field("resources");
+    requirements(&spec.resources, &path, errors);
+    let (requests, limits) = (path.field("requests"), path.field("limits"));
+    let named = spec.resources.requests.keys().map(|name| (&requests, name));
+    let named = named.chain(spec.resources.limits.keys().map(|name| (&limits, name)));
+    for (path, name) in named.filter(|(_, name)| !OF_POD.contains(&name.as_str())) {
+        let message =
+            format!("`{name}` may be stated for containers only; a pod as a whole has cpu and memory");
+        errors.invalid(&path.key(name), message);
+    }
+    let of_containers = spec.container_requests();
+    for (name, request) in &spec.resources.requests {
+        if let Some(needed) = of_containers.get(name).filter(|needed| *needed > request) {
+            let message = format!("{request} is less than the {needed} that its containers ask for");
+            errors.invalid(&requests.key(name), message);
+        }
+    }
+    for (name, limit) in &spec.resources.limits {
+        let of_containers = spec
+            .all_containers()
+            .filter_map(|one| one.resources.limits.get(name));
+        if let Some(more) = of_containers.max().filter(|more| *more > limit) {
+            let message = format!("{limit} is less than the limit of {more} that a container has");
+            errors.invalid(&limits.key(name), message);
+        }
+    }
+}
 
 /// Checks what a container needs and may use.
 pub(super) fn requirements(resources: &ResourceRequirements, path: &Path<'_>, errors: &mut Errors) {

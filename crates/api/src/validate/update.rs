@@ -37,6 +37,15 @@ pub fn update(old: &Object, new: &Object) -> Vec<FieldError> {
                 &mut errors,
             );
         }
+        (Object::PriorityClass(old), Object::PriorityClass(new)) => {
+            same(&old.value, &new.value, &root.field("value"), &mut errors);
+            same(
+                &old.preemption_policy.unwrap_or_default(),
+                &new.preemption_policy.unwrap_or_default(),
+                &root.field("preemptionPolicy"),
+                &mut errors,
+            );
+        }
         (Object::Pod(old), Object::Pod(new)) => pod(old, new, &root.field("spec"), &mut errors),
         (Object::Node(old), Object::Node(new)) => node(old, new, &root.field("spec"), &mut errors),
         (Object::ConfigMap(old), Object::ConfigMap(new)) => config_map(old, new, &root, &mut errors),
@@ -136,7 +145,8 @@ fn node(old: &Node, new: &Node, path: &Path<'_>, errors: &mut Errors) {
     }
 }
 
-/// Images, a shorter deadline, more tolerations and another grace period are all that may change of a pod.
+/// Images, a shorter deadline, more tolerations, fewer gates and another grace period are all that may change of a pod, and
+/// its nodeSelector may get narrower while a gate holds it back.
 fn pod(old: &Pod, new: &Pod, path: &Path<'_>, errors: &mut Errors) {
     let allowed = allowed_changes(&old.spec, &new.spec);
     if allowed == new.spec {
@@ -172,6 +182,20 @@ fn allowed_changes(old: &PodSpec, new: &PodSpec) -> PodSpec {
     {
         spec.tolerations.clone_from(&new.tolerations);
     }
+    if new
+        .scheduling_gates
+        .iter()
+        .all(|gate| old.scheduling_gates.contains(gate))
+    {
+        spec.scheduling_gates.clone_from(&new.scheduling_gates);
+    }
+    let narrower = old
+        .node_selector
+        .iter()
+        .all(|(key, value)| new.node_selector.get(key) == Some(value));
+    if !old.scheduling_gates.is_empty() && narrower {
+        spec.node_selector.clone_from(&new.node_selector);
+    }
     spec.termination_grace_period_seconds = new.termination_grace_period_seconds;
     spec
 }
@@ -197,8 +221,8 @@ fn differences(old: &Value, new: &Value, path: &Path<'_>, errors: &mut Errors) {
             }
         }
         (old, new) if old != new => {
-            let message = "may not change: of a pod only images, activeDeadlineSeconds (shorter), tolerations (more) and \
-                           terminationGracePeriodSeconds may; delete it and create it again";
+            let message = "may not change: of a pod only images, activeDeadlineSeconds (shorter), tolerations (more), \
+                           schedulingGates (fewer) and terminationGracePeriodSeconds may; delete it and create it again";
             errors.immutable(path, message);
         }
         _ => {}

@@ -82,7 +82,7 @@ fn strategy(strategy: &DeploymentStrategy, path: &Path<'_>, errors: &mut Errors)
 }
 
 /// The bare number of a count or percentage.
-fn count(value: &IntOrString, path: &Path<'_>, errors: &mut Errors) -> Option<u32> {
+pub(super) fn count(value: &IntOrString, path: &Path<'_>, errors: &mut Errors) -> Option<u32> {
     match value {
         IntOrString::Int(number) => {
             meta::non_negative(*number, path, errors);

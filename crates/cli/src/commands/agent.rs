@@ -7,7 +7,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand};
 
-use crate::context::Context;
+use crate::{context::Context, node_args::NodeArgs};
 
 /// Where an agent keeps everything where nothing else is said.
 const DATA_DIR: &str = "/var/lib/skep/agent";
@@ -20,7 +20,9 @@ const DATA_DIR: &str = "/var/lib/skep/agent";
 Examples:
   skep token create --role agent                              (on a server) lets machines in
   skep agent --join 10.0.0.1:7443 --token TOKEN
-  skep agent --join 10.0.0.1:7443 --token TOKEN --label disk=fast --taint gpu=yes:NoSchedule
+  skep agent --join 10.0.0.1:7443 --token TOKEN --pool gpu --zone a --taint gpu=yes:NoSchedule
+  skep agent --device example.com/serial=/dev/ttyS0,/dev/ttyS1 --gpu-shares 4
+  skep agent --cpu-manager static --reserved-cpus 0-1 --system-reserved memory=1Gi
   skep agent                                                  goes on as the node that this machine is
   skep agent pods                                             (on the node) also while no server is in reach
   skep agent logs web-0 -f
@@ -61,24 +63,11 @@ struct RunArgs {
     /// Where everything is kept
     #[arg(long, value_name = "FOLDER", default_value = DATA_DIR)]
     data_dir: PathBuf,
-    /// This machine's name in the cluster [default: its host name]
-    #[arg(long)]
-    node_name: Option<String>,
-    /// A label of the node, KEY=VALUE; may be given several times
-    #[arg(long = "label", value_name = "LABEL", value_parser = run::label, value_delimiter = ',')]
-    labels: Vec<(String, String)>,
-    /// A taint that the node registers with, KEY[=VALUE]:EFFECT; may be given several times
-    #[arg(long = "taint", value_name = "TAINT", value_parser = run::taint, value_delimiter = ',')]
-    taints: Vec<skep_api::Taint>,
-    /// The pool that the node belongs to: the label skep.io/pool
-    #[arg(long, value_name = "NAME")]
-    pool: Option<String>,
+    #[command(flatten)]
+    node: NodeArgs,
     /// The Docker engine, such as unix:///run/docker.sock [default: DOCKER_HOST, else the usual socket]
     #[arg(long, value_name = "ADDRESS")]
     docker_host: Option<String>,
-    /// How many pods run on this machine at most
-    #[arg(long, value_name = "NUMBER", default_value_t = 110)]
-    max_pods: u32,
     /// What to log: error, warn, info, debug, trace, or directives such as info,skep_agent=debug
     #[arg(
         long,

@@ -27,6 +27,7 @@ pub(crate) mod rollout;
 pub(crate) mod scale;
 pub(crate) mod server;
 pub(crate) mod set;
+pub(crate) mod sim;
 pub(crate) mod snapshot;
 mod targets;
 pub(crate) mod token;
@@ -79,6 +80,7 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> anyhow::Result<ExitC
         Command::Scale(args) => scale::run(args, ctx).await,
         Command::Server(args) => server::run(*args, ctx).await,
         Command::Set(args) => set::run(args, ctx).await,
+        Command::Sim(args) => sim::run(&args),
         Command::Snapshot(args) => snapshot::run(args, ctx).await,
         Command::Token(args) => token::run(args, ctx).await,
         Command::Uncordon(args) => cordon::run_uncordon(args, ctx).await,

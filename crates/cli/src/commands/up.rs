@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 
-use crate::{context::Context, up};
+use crate::{context::Context, node_args::NodeArgs, up};
 
 /// What `skep up` takes.
 #[derive(Args, Clone, Debug)]
@@ -12,6 +12,7 @@ use crate::{context::Context, up};
 Examples:
   sudo skep up
   skep up --data-dir ./data --listen none --config ./data/config
+  sudo skep up --pool general --zone a --device example.com/serial=/dev/ttyS0,/dev/ttyS1
 
 The client's config is written to the file that --config or SKEP_CONFIG names, else to ~/.skep/config.
 Ctrl-C ends skep; containers go on running, and the next `skep up` finds them again.
@@ -27,18 +28,15 @@ pub(crate) struct UpArgs {
     /// Loopback address to serve on besides the Unix socket, port 0 for any; none for the socket alone
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:7443", value_parser = up::listen::parse)]
     pub(crate) listen: up::listen::Listen,
-    /// This machine's name in the cluster [default: its host name]
-    #[arg(long, value_name = "NAME")]
-    pub(crate) node_name: Option<String>,
+    /// What this machine is as a node.
+    #[command(flatten)]
+    pub(crate) node: NodeArgs,
     /// Addresses for pods; each node gets a /24 of them
     #[arg(long, value_name = "CIDR", default_value = "10.244.0.0/16")]
     pub(crate) pod_cidr: String,
     /// The Docker engine, such as unix:///run/docker.sock [default: DOCKER_HOST, else the usual socket]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) docker_host: Option<String>,
-    /// How many pods run on this machine at most
-    #[arg(long, value_name = "NUMBER", default_value_t = 110)]
-    pub(crate) max_pods: u32,
     /// What to log: error, warn, info, debug, trace, or directives such as info,skep_agent=debug
     #[arg(
         long,

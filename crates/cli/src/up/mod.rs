@@ -27,6 +27,7 @@ use crate::commands::up::UpArgs;
 /// Where the data folder cannot be used, the server does not start, or a part ends unexpectedly.
 pub(crate) async fn run(args: &UpArgs, config_path: &Path) -> anyhow::Result<()> {
     logging::start(&args.log_level)?;
+    args.node.check()?;
     let data_dir = data_dir(&args.data_dir)?;
     let token = token::load_or_make(&data_dir.join("token"))?;
     let agent = agent_config(args, &data_dir);
@@ -76,12 +77,9 @@ fn agent_config(args: &UpArgs, data_dir: &Path) -> AgentConfig {
         data_dir: data_dir.join("agent"),
         server: ServerAddress::Unix(data_dir.join("skep.sock")),
         docker_host: args.docker_host.clone(),
-        pods_max: args.max_pods,
         ..AgentConfig::default()
     };
-    if let Some(name) = &args.node_name {
-        config.node_name.clone_from(name);
-    }
+    args.node.apply(&mut config);
     config
 }
 

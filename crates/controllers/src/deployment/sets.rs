@@ -6,7 +6,7 @@ use skep_state::{Change, DeleteOptions};
 use super::{NAME, revision};
 use crate::{
     Context, EventNote, Reconciled,
-    pods::{dependents, is_active},
+    pods::{dependents, is_active, replicas},
 };
 
 /// The replica sets of a deployment.
@@ -108,10 +108,8 @@ impl<'a> SetView<'a> {
     fn of(ctx: &Context<'a>, deployment: &Deployment, set: &'a ReplicaSet) -> Self {
         let pods: Vec<&Pod> = dependents(ctx.state, &set.metadata.uid).collect();
         let min_ready = deployment.spec.min_ready_seconds;
-        let count = |holds: &dyn Fn(&Pod) -> bool| {
-            let active = pods.iter().filter(|pod| is_active(pod));
-            i32::try_from(active.filter(|pod| holds(pod)).count()).unwrap_or(i32::MAX)
-        };
+        let active: Vec<&Pod> = pods.iter().copied().filter(|pod| is_active(pod)).collect();
+        let count = |holds: &dyn Fn(&Pod) -> bool| replicas(set, &active, ctx.now, holds);
         let counts = Counts {
             active: count(&|_| true),
             ready: count(&Pod::is_ready),

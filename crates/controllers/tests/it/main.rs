@@ -8,6 +8,7 @@ mod collectors;
 mod events;
 mod invariants;
 mod nodes;
+mod policy;
 mod replica_sets;
 mod rollouts;
 mod sizes;

@@ -121,6 +121,11 @@ impl Sim {
         self.must(vec![Change::delete(&object, options)]);
     }
 
+    /// What comes of a change that is proposed as it is.
+    pub(crate) fn propose(&mut self, change: Change) -> Outcome {
+        self.apply(vec![change]).remove(0)
+    }
+
     pub(crate) fn get<K: Resource>(&self, name: &str) -> K {
         self.find(name)
             .unwrap_or_else(|| panic!("there is no {} {name}", K::KIND))
@@ -294,7 +299,7 @@ impl Sim {
         let bind = |decision: skep_scheduler::Decision| {
             let verb = Verb::Bind {
                 pod: decision.key,
-                node: decision.outcome.ok()?,
+                node: decision.outcome.bound_to()?.to_owned(),
             };
             Some(Change {
                 only_if: Precondition {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use expect_test::Expect;
 use skep_api::{Node, Pod};
-use skep_scheduler::{Decision, Scheduler};
+use skep_scheduler::{Decision, Outcome, Scheduler};
 
 /// Nodes, pods that are bound or ended, and pods that wait, in this order.
 #[derive(Debug, Default)]
@@ -56,8 +56,12 @@ pub(crate) fn told(decisions: &[Decision]) -> String {
     let mut text = String::new();
     for decision in decisions {
         let outcome = match &decision.outcome {
-            Ok(node) => node.clone(),
-            Err(explanation) => format!("pending: {explanation}"),
+            Outcome::Bind { node } => node.clone(),
+            Outcome::Preempt { node, victims, .. } => {
+                let names: Vec<&str> = victims.iter().map(|victim| victim.key.name.as_str()).collect();
+                format!("{node} after {}", names.join(", "))
+            }
+            Outcome::Wait(explanation) => format!("pending: {explanation}"),
         };
         writeln!(text, "{} -> {outcome}", decision.key.name).expect("strings take everything");
     }

@@ -18,8 +18,8 @@ fn each_reason_is_counted_and_the_most_frequent_comes_first() {
     check(
         &cluster(nodes).with(taken).pending([web]),
         &expect![[r#"
-        web -> pending: 0/3 nodes fit: 2 have too little cpu (250m wanted, 100m free at most), 1 is cordoned
-    "#]],
+            web -> pending: 0/3 nodes fit: 2 have too little cpu (250m wanted, 100m free at most), 1 is cordoned; closest is a, which lacks 150m cpu
+        "#]],
     );
 }
 
@@ -37,7 +37,7 @@ fn pod_that_is_larger_than_every_node_can_never_fit() {
         huge -> pending: 0/2 nodes fit: 2 have too little cpu (64 wanted, 8 free at most), 1 has too little memory (6Gi wanted, 4Gi free at most); it can never fit: 64 cpu wanted, the largest node has 8
     "#]],
     );
-    assert!(scheduled.decide()[0].outcome.as_ref().unwrap_err().never_fits());
+    assert!(scheduled.decide()[0].outcome.explanation().unwrap().never_fits());
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn every_obstacle_has_its_words() {
     check(
         &cluster,
         &expect![[r#"
-            web -> pending: 0/9 nodes fit: 2 are not ready, 1 is cordoned, 1 lacks the label disk=ssd, 1 has the taint broken:NoExecute, which it does not tolerate, 1 has the taint dedicated=db:NoSchedule, which it does not tolerate, 1 has no room for more pods, 1 has too little cpu (1 wanted, 100m free at most), 1 has too little memory (2Gi wanted, 1Gi free at most), 1 has the host port 80/TCP taken
+            web -> pending: 0/9 nodes fit: 2 are not ready, 1 is cordoned, 1 lacks the label disk=ssd, 1 has the taint broken:NoExecute, which it does not tolerate, 1 has the taint dedicated=db:NoSchedule, which it does not tolerate, 1 has no room for more pods, 1 has too little cpu (1 wanted, 100m free at most), 1 has too little memory (2Gi wanted, 1Gi free at most), 1 has the host port 80/TCP taken; closest is small, which lacks 900m cpu and 1Gi memory
             gpu -> pending: 0/9 nodes fit: 6 lack the label kubernetes.io/hostname=no-gpu, 2 are not ready, 1 is cordoned; it can never fit: 1 example.com/gpu wanted, the largest node has 0
         "#]],
     );

@@ -1,7 +1,10 @@
 //! Where pods go, and what is said about those that go nowhere.
 
+mod choices;
 mod cluster;
+mod reference;
 
+mod constraints;
 mod explanations;
 mod placement;
 mod properties;

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use skep_api::{
     ConditionStatus, ContainerPort, Node, NodeCondition, NodeConditionType, Pod, Quantity, TaintEffect,
 };
-use skep_scheduler::Scheduler;
+use skep_scheduler::{Outcome, Scheduler};
 use skep_testkit::{NodeBuilder, PodBuilder, node, pod, replica_set};
 
 use crate::cluster::{Cluster, told};
@@ -156,12 +156,13 @@ proptest! {
         for (pod, decision) in cluster.pending.iter().zip(cluster.decide()) {
             let beside = |node: &Node| placed.get(&node.metadata.name).cloned().unwrap_or_default();
             match decision.outcome {
-                Ok(name) => {
+                Outcome::Bind { node: name } => {
                     let node = cluster.nodes.iter().find(|node| node.metadata.name == name).unwrap();
                     prop_assert!(feasible(pod, node, &beside(node)), "{} on {name}", pod.metadata.name);
                     placed.entry(name).or_default().push(pod);
                 }
-                Err(explanation) => {
+                Outcome::Preempt { .. } => prop_assert!(false, "nobody has a higher priority"),
+                Outcome::Wait(explanation) => {
                     let fits = cluster.nodes.iter().find(|node| feasible(pod, node, &beside(node)));
                     prop_assert!(fits.is_none(), "{} fits: {explanation}", pod.metadata.name);
                     let told: usize = explanation.rejections.iter().map(|(_, count)| count).sum();
@@ -183,7 +184,7 @@ proptest! {
         let decisions = cluster.decide();
         let bound: Vec<Pod> = cluster.pending.iter().zip(&decisions).filter_map(|(pod, decision)| {
             let mut pod = pod.clone();
-            pod.spec.node_name = decision.outcome.as_ref().ok()?.clone();
+            pod.spec.node_name = decision.outcome.bound_to()?.to_owned();
             Some(pod)
         }).collect();
         let more: Vec<&Pod> = more.iter().collect();

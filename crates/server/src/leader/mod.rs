@@ -1,8 +1,6 @@
 //! What the leader does: wakes controllers and the scheduler for what changed, and writes all they want in one entry.
 
 mod entry;
-mod placing;
-mod queue;
 mod term;
 
 use std::sync::Arc;

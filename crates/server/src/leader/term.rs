@@ -2,58 +2,39 @@
 
 use std::{sync::Arc, time::Duration};
 
-use skep_api::Node;
-use skep_controllers::{Context, Controller, events};
+use skep_api::{Kind, Node};
+use skep_controllers::{Draft, Fate, Manager, Moment, Work};
 use skep_state::{Refusal, State};
 use skep_store::ProposeError;
 use tokio::time::Instant;
 
-use super::{
-    entry::{Draft, Origin},
-    placing::Placing,
-    queue::{Queue, Work},
-};
-use crate::{clock::now, core::Core};
-
-/// Keys reconciled against one state.
-const KEYS_MAX: usize = 512;
-
-/// The least time before a controller looks again of its own accord.
-const AGAIN_IN_LEAST: Duration = Duration::from_millis(10);
+use super::entry::propose;
+use crate::{clock::now, core::Core, stamp::stamp_new};
 
 /// The pause after the log could not be written.
 const FAILURE_PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) struct Term {
     core: Arc<Core>,
-    controllers: Vec<Box<dyn Controller>>,
-    queue: Queue,
-    placing: Placing,
-    /// Everything up to this revision has woken whom it concerns.
-    seen: u64,
+    began: Instant,
+    manager: Manager,
 }
 
 impl Term {
     pub(super) fn new(core: Arc<Core>) -> Self {
-        let controllers = skep_controllers::all();
+        let state = core.state();
+        let nodes = state.list::<Node>(None);
+        core.leases.grant(nodes.map(|node| node.metadata.name.as_str()));
         Self {
             core,
-            controllers,
-            queue: Queue::default(),
-            placing: Placing::default(),
-            seen: 0,
+            began: Instant::now(),
+            manager: Manager::new(&state),
         }
     }
 
     /// Leads until dropped.
     pub(super) async fn run(mut self) {
         let mut revisions = self.core.revisions();
-        let state = self.core.state();
-        let nodes = state.list::<Node>(None);
-        self.core
-            .leases
-            .grant(nodes.map(|node| node.metadata.name.as_str()));
-        self.begin(&state);
         loop {
             revisions.borrow_and_update();
             let state = self.core.state();
@@ -63,138 +44,73 @@ impl Term {
                 self.write(draft).await;
                 continue;
             }
-            if self.queue.is_ready() {
+            if self.manager.is_ready() {
                 continue;
             }
-            let timer = self.next_timer();
+            let timer = self.manager.next_at(self.began.elapsed());
             tokio::select! {
                 changed = revisions.changed() => if changed.is_err() { return },
-                () = sleep_until(timer) => {}
+                () = sleep_until(timer.map(|at| self.began + at)) => {}
             }
         }
     }
 
-    /// Nothing is known about the past: everything is looked at.
-    fn begin(&mut self, state: &State) {
-        for (controller, reconciler) in self.controllers.iter().enumerate() {
-            for key in reconciler.all(state) {
-                self.queue.wake(Work { controller, key });
-            }
-        }
-        self.placing = Placing::of(state);
-        self.seen = state.revision();
-    }
-
-    /// Wakes whom the changes since the last look concern.
     fn follow(&mut self, state: &State) {
-        let Ok(events) = state.changes_since(self.seen) else {
-            tracing::warn!("fell behind the history: looking at everything again");
-            return self.begin(state);
-        };
-        let at = Instant::now();
-        for event in events {
-            for (controller, reconciler) in self.controllers.iter().enumerate() {
-                for key in reconciler.wakes(state, event) {
-                    self.queue.wake(Work { controller, key });
-                }
+        let leases = &self.core.leases;
+        self.manager.follow(state, self.began.elapsed(), |event| {
+            if event.kind == Kind::Node && event.after.is_none() {
+                leases.forget(&event.key.name);
             }
-            self.placing.follow(event, at);
-            if event.kind == skep_api::Kind::Node && event.after.is_none() {
-                self.core.leases.forget(&event.key.name);
-            }
-        }
-        self.seen = self.seen.max(state.revision());
+        });
     }
 
     fn decide(&mut self, state: &State) -> Draft {
-        let (wall, at) = (now(), Instant::now());
-        let mut draft = Draft::default();
-        self.reconcile(state, wall, at, &mut draft);
-        for placement in self.placing.place(state, wall, at) {
-            draft.add_placement(placement);
-        }
-        let record = events::record(state, &draft.notes, "", wall);
-        draft.add_record(record);
-        draft.stamp(wall);
+        let wall = now();
+        let mut draft = self.manager.decide(&Moment {
+            state,
+            wall,
+            at: self.began.elapsed(),
+            leases: &self.core.leases.all(wall),
+            settings: &self.core.settings,
+        });
+        stamp_new(&mut draft.changes, wall);
         draft
     }
 
-    fn reconcile(&mut self, state: &State, wall: skep_api::Time, at: Instant, draft: &mut Draft) {
-        let works = self.queue.take(at, KEYS_MAX);
-        if works.is_empty() {
-            return;
-        }
-        let leases = self.core.leases.all(wall);
-        let context = Context {
-            state,
-            now: wall,
-            leases: &leases,
-            settings: &self.core.settings,
-        };
-        for work in works {
-            let wanted = self.controllers[work.controller].reconcile(&context, &work.key);
-            if let Some(again_in) = wanted.again_in {
-                self.queue
-                    .wake_at(work.clone(), at + again_in.max(AGAIN_IN_LEAST));
-            }
-            if wanted.changes.is_empty() {
-                self.queue.succeeded(&work);
-            }
-            draft.add_work(&work, wanted.changes, wanted.events);
-        }
-    }
-
     async fn write(&mut self, draft: Draft) {
-        let results = draft.propose(&self.core).await;
-        let at = Instant::now();
+        let results = propose(draft, &self.core).await;
+        let at = self.began.elapsed();
         let mut failure = None;
         for (origin, result) in results {
-            match (origin, result) {
-                (Origin::Work(work), Ok(Ok(_))) => self.queue.succeeded(&work),
-                (Origin::Work(work), Ok(Err(refusal))) => {
-                    self.report(&work, &refusal);
-                    self.queue.failed(work, at);
-                }
-                (Origin::Work(work), Err(error)) => {
-                    failure = Some(error);
-                    self.queue.failed(work, at);
-                }
-                (Origin::Placement(pod, uid), Ok(Err(_))) => self.placing.refused(pod, &uid),
-                (Origin::Placement(pod, uid), Err(error)) => {
-                    failure = Some(error);
-                    self.placing.refused(pod, &uid);
-                }
-                (Origin::Placement(..) | Origin::Note, Ok(_)) => {}
-                (Origin::Note, Err(error)) => failure = Some(error),
+            let fate = match &result {
+                Ok(Ok(_)) => Fate::Accepted,
+                Ok(Err(refusal)) => Fate::Refused(refusal),
+                Err(_) => Fate::NotWritten,
+            };
+            if let Some((controller, work, refusal)) = self.manager.settle(origin, fate, at) {
+                report(controller, &work, refusal);
             }
+            failure = result.err().or(failure);
         }
         if let Some(error) = failure {
-            self.pause(&error).await;
+            pause(&error).await;
         }
     }
+}
 
-    /// Races are part of ordinary work; anything else is worth a line.
-    fn report(&self, work: &Work, refusal: &Refusal) {
-        let controller = self.controllers[work.controller].name();
-        match refusal {
-            Refusal::Conflict { .. } | Refusal::NotFound { .. } | Refusal::AlreadyExists { .. } => {
-                tracing::debug!(controller, key = %work.key, %refusal, "lost a race");
-            }
-            Refusal::Namespace { .. } | Refusal::Invalid(_) => {
-                tracing::warn!(controller, key = %work.key, %refusal, "a change was refused");
-            }
+/// Races are part of ordinary work; anything else is worth a line.
+fn report(controller: &str, work: &Work, refusal: &Refusal) {
+    match refusal {
+        Refusal::Conflict { .. } | Refusal::NotFound { .. } | Refusal::AlreadyExists { .. } => {
+            tracing::debug!(controller, key = %work.key, %refusal, "lost a race");
         }
+        _ => tracing::warn!(controller, key = %work.key, %refusal, "a change was refused"),
     }
+}
 
-    async fn pause(&self, error: &ProposeError) {
-        tracing::warn!(%error, "the log could not be written");
-        tokio::time::sleep(FAILURE_PAUSE).await;
-    }
-
-    fn next_timer(&self) -> Option<Instant> {
-        let placing = self.placing.next_at(Instant::now());
-        [self.queue.next_timer(), placing].into_iter().flatten().min()
-    }
+async fn pause(error: &ProposeError) {
+    tracing::warn!(%error, "the log could not be written");
+    tokio::time::sleep(FAILURE_PAUSE).await;
 }
 
 async fn sleep_until(timer: Option<Instant>) {

@@ -1,6 +1,6 @@
 //! Small texts that tables and descriptions share.
 
-use skep_api::{Container, LabelSelector};
+use skep_api::{Container, LabelSelector, Quantity, ResourceList};
 
 /// What stands where there is nothing.
 pub(crate) const NONE: &str = "<none>";
@@ -23,4 +23,9 @@ pub(crate) fn containers(containers: &[Container]) -> (String, String) {
         join(|container| &container.name),
         join(|container| &container.image),
     )
+}
+
+/// `250m/2`: how much there is of what there may be.
+pub(crate) fn usage(used: &ResourceList, name: &str, hard: &Quantity) -> String {
+    format!("{}/{hard}", used.get(name).copied().unwrap_or_default())
 }

@@ -1,7 +1,8 @@
 //! A node joins: its object is made, or brought up to date.
 
 use skep_api::{
-    FieldError, Kind, Node, NodeSpec, Object, ObjectKey, ObjectMeta, Reason, convert, names, proto::Hello,
+    FieldError, Kind, Node, NodeSpec, Object, ObjectKey, ObjectMeta, Reason, convert, names, node_label,
+    proto::Hello,
 };
 use skep_state::{Change, Refusal, State};
 
@@ -30,7 +31,30 @@ pub(super) fn reported_node(hello: &Hello) -> Result<Node, Failure> {
             format!("is not `{}`, the node of the session", hello.node_name),
         ));
     }
-    Ok(node)
+    let causes = causes(&node);
+    if causes.is_empty() {
+        return Ok(node);
+    }
+    Err(Failure::Invalid {
+        kind: Some(Kind::Node),
+        key,
+        causes,
+    })
+}
+
+/// What an agent must not say of its own node.
+fn causes(node: &Node) -> Vec<FieldError> {
+    let labels = node.metadata.labels.iter().filter_map(|(key, value)| {
+        let problem = node_label::problem(key, value)?;
+        let field = format!("metadata.labels[{key}]");
+        Some(FieldError::new(&field, Reason::Invalid, problem))
+    });
+    let taints = node.spec.taints.iter().enumerate().filter_map(|(index, taint)| {
+        let problem = names::qualified_name(&taint.key).or_else(|| names::label_value(&taint.value))?;
+        let field = format!("spec.taints[{index}]");
+        Some(FieldError::new(&field, Reason::Invalid, problem))
+    });
+    labels.chain(taints).collect()
 }
 
 /// The node in a message of an agent.
@@ -102,4 +126,39 @@ fn new_node(reported: &Node) -> Node {
     };
     stamp(&mut node.metadata, now());
     node
+}
+
+#[cfg(test)]
+mod tests {
+    use skep_testkit::node;
+
+    use super::*;
+
+    fn hello(node: Node) -> Hello {
+        Hello {
+            node_name: node.metadata.name.clone(),
+            node: Some(convert::to_struct(&Object::Node(node))),
+            ..Hello::default()
+        }
+    }
+
+    #[test]
+    fn an_agent_cannot_give_itself_labels_that_are_the_clusters_to_give() {
+        let honest = node("a")
+            .label("skep.io/pool", "gpu")
+            .label("disk", "fast")
+            .build();
+        assert!(reported_node(&hello(honest)).is_ok());
+        let greedy = node("a")
+            .label("node-restriction.kubernetes.io/secrets", "all")
+            .build();
+        let Err(Failure::Invalid { causes, .. }) = reported_node(&hello(greedy)) else {
+            panic!("it is let in");
+        };
+        let text = format!("{causes:?}");
+        assert!(
+            text.contains("metadata.labels[node-restriction.kubernetes.io/secrets]"),
+            "{text}"
+        );
+    }
 }

@@ -9,6 +9,8 @@ use skep_api::{
     default::NAMESPACE_FINALIZER,
     proto, validate,
 };
+use skep_controllers::admission as rules;
+use skep_state::State;
 
 use crate::failure::Failure;
 
@@ -41,6 +43,20 @@ pub(super) fn admit(mut document: Value, validation: Validation) -> Result<Decod
         complete(namespace);
     }
     Ok(decoded)
+}
+
+/// What the cluster adds to a new object from tiers, limits and priority classes; what its author should know.
+pub(super) fn complete_new(state: &State, object: &mut Object) -> Result<Vec<String>, Failure> {
+    let (kind, key) = (object.kind(), object.key());
+    rules::object(state, object).map_err(|causes| invalid(Some(kind), key, causes))
+}
+
+/// What an author should know of the pods that a changed workload will have.
+pub(super) fn outlook(state: &State, object: &Object) -> Result<Vec<String>, Failure> {
+    if object.kind() == Kind::Pod {
+        return Ok(Vec::new());
+    }
+    rules::outlook(state, object).map_err(|causes| invalid(Some(object.kind()), object.key(), causes))
 }
 
 /// Contents hold a namespace whatever other finalizers its author gives it.

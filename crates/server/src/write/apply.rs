@@ -41,7 +41,11 @@ pub(crate) async fn apply(core: &Core, request: ApplyRequest) -> Result<WriteRes
         match manifest.attempt(core, &commit, &state, attempt).await {
             Err(Attempt::LostRace(_)) if !last && !manifest.names_revision() => {}
             Err(Attempt::LostRace(failure) | Attempt::Failed(failure)) => return Err(failure),
-            Ok((object, result)) => return Ok(response(&object, result, manifest.given.warnings)),
+            Ok((object, result, told)) => {
+                let mut warnings = manifest.given.warnings;
+                warnings.extend(told);
+                return Ok(response(&object, result, warnings));
+            }
         }
     }
     unreachable!("the last attempt returns")
@@ -95,21 +99,22 @@ impl Manifest {
         commit: &Commit,
         state: &State,
         attempt: u32,
-    ) -> Result<(Arc<Object>, WriteResult), Attempt> {
+    ) -> Result<(Arc<Object>, WriteResult, Vec<String>), Attempt> {
         if let Some(applied) = commit.answered_before(state) {
-            return Ok((applied.object.clone(), result_of(&applied)));
+            return Ok((applied.object.clone(), result_of(&applied), Vec::new()));
         }
         let (kind, key) = (self.given.object.kind(), self.given.object.key());
         let Some(live) = state.object(kind, &key) else {
             return match create_admitted(core, commit, self.new_object()).await {
-                Ok(object) => Ok((object, WriteResult::Created)),
+                Ok((object, told)) => Ok((object, WriteResult::Created, told)),
                 Err(failure @ Failure::AlreadyExists(..)) => Err(Attempt::LostRace(failure)),
                 Err(failure) => Err(Attempt::Failed(failure)),
             };
         };
         let new = self.merged_into(live)?;
+        let told = admission::outlook(state, &new)?;
         match commit.write(core, state, Change::update(new), attempt).await {
-            Ok(applied) => Ok((applied.object.clone(), result_of(&applied))),
+            Ok(applied) => Ok((applied.object.clone(), result_of(&applied), told)),
             Err(rejected) if rejected.lost_a_race() => Err(Attempt::LostRace(rejected.into())),
             Err(rejected) => Err(Attempt::Failed(rejected.into())),
         }

@@ -1,5 +1,7 @@
 //! A new object.
 
+use std::sync::Arc;
+
 use skep_api::{
     FieldError, Object, Reason,
     proto::{CreateRequest, WriteResponse, WriteResult},
@@ -19,16 +21,18 @@ pub(crate) async fn create(core: &Core, request: CreateRequest) -> Result<WriteR
     let commit = Commit::of(options)?;
     let document = admission::document(request.object)?;
     let decoded = admission::admit(document, admission::validation(options))?;
-    let object = create_admitted(core, &commit, decoded.object).await?;
-    Ok(response(&object, WriteResult::Created, decoded.warnings))
+    let mut warnings = decoded.warnings;
+    let (object, told) = create_admitted(core, &commit, decoded.object).await?;
+    warnings.extend(told);
+    Ok(response(&object, WriteResult::Created, warnings))
 }
 
-/// Stamps and writes a new object; a generated name that is taken is made anew.
+/// Completes, stamps and writes a new object; a generated name that is taken is made anew. Says what its author should know.
 pub(super) async fn create_admitted(
     core: &Core,
     commit: &Commit,
-    object: Object,
-) -> Result<std::sync::Arc<Object>, Failure> {
+    mut object: Object,
+) -> Result<(Arc<Object>, Vec<String>), Failure> {
     check_meta(&object)?;
     match commit
         .write_ahead(core, &core.state(), Change::create(stamped(&object)))
@@ -40,13 +44,14 @@ pub(super) async fn create_admitted(
     }
     let state = core.read(false).await?;
     if let Some(applied) = commit.answered_before(&state) {
-        return Ok(applied.object);
+        return Ok((applied.object, Vec::new()));
     }
+    let told = admission::complete_new(&state, &mut object)?;
     let generated = object.meta().name.is_empty();
     for attempt in 0..ATTEMPTS {
         let change = Change::create(stamped(&object));
         match commit.write(core, &state, change, attempt).await {
-            Ok(applied) => return Ok(applied.object),
+            Ok(applied) => return Ok((applied.object, told)),
             Err(Rejected::Refused(Refusal::AlreadyExists { .. })) if generated => {}
             Err(rejected) => return Err(rejected.into()),
         }

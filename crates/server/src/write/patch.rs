@@ -32,8 +32,9 @@ pub(crate) async fn patch(core: &Core, request: PatchRequest) -> Result<WriteRes
             return Ok(response(&applied.object, result_of(&applied), Vec::new()));
         }
         let live = live(&state, kind, &key)?;
-        let (new, warnings) = patch.apply(&live)?;
+        let (new, mut warnings) = patch.apply(&live)?;
         admission::check_update(&live, &new)?;
+        warnings.extend(admission::outlook(&state, &new)?);
         match commit.write(core, &state, Change::update(new), attempt).await {
             Ok(applied) => return Ok(response(&applied.object, result_of(&applied), warnings)),
             Err(rejected) if rejected.lost_a_race() && attempt + 1 < ATTEMPTS => {}

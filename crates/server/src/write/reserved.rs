@@ -1,6 +1,6 @@
 //! What may not be deleted.
 
-use skep_api::{Kind, ObjectKey};
+use skep_api::{Kind, ObjectKey, PriorityClass};
 
 use crate::{failure::Failure, join::CA_SECRET};
 
@@ -14,6 +14,13 @@ pub(super) fn check_delete(kind: Kind, key: &ObjectKey) -> Result<(), Failure> {
             kind,
             key.clone(),
             "this namespace may not be deleted".to_owned(),
+        ));
+    }
+    if kind == Kind::PriorityClass && key.name.starts_with(PriorityClass::SYSTEM_PREFIX) {
+        return Err(Failure::Forbidden(
+            kind,
+            key.clone(),
+            "the cluster's own priority classes may not be deleted".to_owned(),
         ));
     }
     if kind == Kind::Secret && (key.namespace.as_str(), key.name.as_str()) == CA_SECRET {

@@ -34,12 +34,14 @@ pub(crate) async fn update(core: &Core, request: UpdateRequest) -> Result<WriteR
     let only_if = Precondition::of(&decoded.object);
     let new = carried_over(&live, decoded.object);
     admission::check_update(&live, &new)?;
+    let mut warnings = decoded.warnings;
+    warnings.extend(admission::outlook(&state, &new)?);
     let change = Change {
         only_if,
         verb: Verb::Update(Box::new(new)),
     };
     let applied = commit.write(core, &state, change, 0).await?;
-    Ok(response(&applied.object, result_of(&applied), decoded.warnings))
+    Ok(response(&applied.object, result_of(&applied), warnings))
 }
 
 /// Replaces the object as this server has it, where it still is that one when the log takes the change.
@@ -78,26 +80,22 @@ pub(super) fn carried_over(live: &Object, mut new: Object) -> Object {
     meta.deletion_timestamp = old.deletion_timestamp;
     meta.deletion_grace_period_seconds = old.deletion_grace_period_seconds;
     meta.generate_name.clone_from(&old.generate_name);
+    new.copy_status(live);
     match (live, &mut new) {
         (Object::Namespace(live), Object::Namespace(new)) => {
             new.spec.finalizers.clone_from(&live.spec.finalizers);
-            new.status.clone_from(&live.status);
         }
         (Object::Node(live), Object::Node(new)) => {
             if new.spec.pod_cidr.is_empty() {
                 new.spec.pod_cidr.clone_from(&live.spec.pod_cidr);
                 new.spec.pod_cidrs.clone_from(&live.spec.pod_cidrs);
             }
-            new.status.clone_from(&live.status);
         }
         (Object::Pod(live), Object::Pod(new)) => {
             if new.spec.node_name.is_empty() {
                 new.spec.node_name.clone_from(&live.spec.node_name);
             }
-            new.status.clone_from(&live.status);
         }
-        (Object::ReplicaSet(live), Object::ReplicaSet(new)) => new.status.clone_from(&live.status),
-        (Object::Deployment(live), Object::Deployment(new)) => new.status.clone_from(&live.status),
         _ => {}
     }
     new

@@ -165,12 +165,18 @@ async fn every_kind_is_told() {
         [
             "configmaps",
             "events",
+            "limitranges",
             "namespaces",
             "nodes",
             "pods",
+            "resourcequotas",
             "secrets",
             "deployments",
-            "replicasets"
+            "nodepools",
+            "poddisruptionbudgets",
+            "priorityclasses",
+            "replicasets",
+            "workloadtiers"
         ]
     );
 }

@@ -3,6 +3,7 @@
 mod bind;
 mod create;
 mod delete;
+mod evict;
 mod status;
 mod update;
 
@@ -16,6 +17,7 @@ pub(crate) use bind::bind;
 pub(crate) use create::create;
 pub(crate) use delete::delete;
 pub use delete::{FOREGROUND_FINALIZER, ORPHAN_FINALIZER};
+pub(crate) use evict::evict;
 pub(crate) use status::update_status;
 pub(crate) use update::update;
 

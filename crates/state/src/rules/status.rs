@@ -9,7 +9,7 @@ use crate::Refusal;
 
 pub(crate) fn update_status(current: &Arc<Object>, reported: &Object) -> Result<Step, Refusal> {
     let mut object = (**current).clone();
-    if !copy_status(reported, &mut object) {
+    if !object.copy_status(reported) {
         return Err(invalid(
             current.kind(),
             &current.key(),
@@ -21,19 +21,6 @@ pub(crate) fn update_status(current: &Arc<Object>, reported: &Object) -> Result<
         return Ok(Step::Nothing(current.clone()));
     }
     Ok(Step::Put(object))
-}
-
-/// Copies the status; false for kinds that have none.
-pub(super) fn copy_status(from: &Object, to: &mut Object) -> bool {
-    match (from, to) {
-        (Object::Namespace(from), Object::Namespace(to)) => to.status.clone_from(&from.status),
-        (Object::Node(from), Object::Node(to)) => to.status.clone_from(&from.status),
-        (Object::Pod(from), Object::Pod(to)) => to.status.clone_from(&from.status),
-        (Object::ReplicaSet(from), Object::ReplicaSet(to)) => to.status.clone_from(&from.status),
-        (Object::Deployment(from), Object::Deployment(to)) => to.status.clone_from(&from.status),
-        _ => return false,
-    }
-    true
 }
 
 /// A namespace is Terminating exactly while it is being deleted.

@@ -4,13 +4,13 @@ use std::{mem, sync::Arc};
 
 use skep_api::{Object, ObjectMeta};
 
-use super::{Step, conflict, invalid, put_or_remove, space_finalizers, status::copy_status};
+use super::{Step, conflict, invalid, put_or_remove, space_finalizers};
 use crate::Refusal;
 
 pub(crate) fn update(current: &Arc<Object>, wanted: &Object) -> Result<Step, Refusal> {
     allowed(current, wanted)?;
     let mut object = wanted.clone();
-    copy_status(current, &mut object);
+    object.copy_status(current);
     keep_meta(current.meta(), object.meta_mut());
     if object == **current {
         return Ok(Step::Nothing(current.clone()));

@@ -5,7 +5,9 @@
 mod binding;
 mod creating;
 mod deleting;
+mod evicting;
 mod laws;
+mod quotas;
 mod reading;
 mod requests;
 mod updating;

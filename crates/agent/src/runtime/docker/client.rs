@@ -1,6 +1,6 @@
 //! The connection to the engine.
 
-use std::{path::PathBuf, time::Duration};
+use std::time::Duration;
 
 use bollard::{API_DEFAULT_VERSION, BollardRequest, ClientVersion, Docker as Client};
 use http::Uri;
@@ -15,12 +15,6 @@ impl Docker {
     /// The client, which speaks the newest version that both sides know.
     pub(super) async fn client(&self) -> Result<&Client, RuntimeError> {
         self.client.get_or_try_init(|| self.connect()).await
-    }
-
-    /// Where the engine keeps its files.
-    pub(super) async fn root_dir(&self) -> Result<PathBuf, RuntimeError> {
-        let info = self.client().await?.info().await.map_err(error::from)?;
-        Ok(PathBuf::from(info.docker_root_dir.unwrap_or_default()))
     }
 
     async fn connect(&self) -> Result<Client, RuntimeError> {

@@ -5,9 +5,9 @@ use std::{collections::HashMap, net::Ipv4Addr};
 use bollard::{
     Docker as Client,
     models::{
-        ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HostConfig, HostConfigLogConfig,
-        Mount as EngineMount, MountBindOptions, MountBindOptionsPropagationEnum, MountType, NetworkingConfig,
-        PortBinding,
+        ContainerCreateBody, DeviceMapping, DeviceRequest, EndpointIpamConfig, EndpointSettings, HostConfig,
+        HostConfigLogConfig, Mount as EngineMount, MountBindOptions, MountBindOptionsPropagationEnum,
+        MountType, NetworkingConfig, PortBinding,
     },
     query_parameters::CreateContainerOptionsBuilder,
 };
@@ -90,6 +90,9 @@ fn host_config(spec: &ContainerSpec) -> HostConfig {
         network_mode: Some(network_mode(&spec.network)),
         port_bindings: (!spec.ports.is_empty()).then(|| port_bindings(&spec.ports)),
         mounts: list(&spec.mounts).map(|mounts| mounts.iter().map(mount).collect()),
+        devices: list(&spec.devices).map(|paths| paths.iter().map(|path| device(path)).collect()),
+        device_requests: list(&spec.gpus).map(|ids| vec![gpus(ids)]),
+        cpuset_cpus: text(&spec.cpus),
         cap_add: list(&spec.cap_add),
         cap_drop: list(&spec.cap_drop),
         dns: list(&spec.dns.0),
@@ -185,6 +188,23 @@ fn mount(mount: &Mount) -> EngineMount {
             ..MountBindOptions::default()
         }),
         ..EngineMount::default()
+    }
+}
+
+fn device(path: &str) -> DeviceMapping {
+    DeviceMapping {
+        path_on_host: Some(path.to_owned()),
+        path_in_container: Some(path.to_owned()),
+        cgroup_permissions: Some("rwm".to_owned()),
+    }
+}
+
+/// As `docker run --gpus device=…` asks for them.
+fn gpus(ids: Vec<String>) -> DeviceRequest {
+    DeviceRequest {
+        device_ids: Some(ids),
+        capabilities: Some(vec![vec!["gpu".to_owned()]]),
+        ..DeviceRequest::default()
     }
 }
 

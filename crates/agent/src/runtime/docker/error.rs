@@ -4,6 +4,10 @@ use bollard::errors::Error;
 
 use crate::runtime::RuntimeError;
 
+/// What to do about an engine that does not know how to bring GPUs into containers.
+const NO_GPU_RUNTIME: &str = "to bring GPUs into containers, install the NVIDIA container toolkit on the node, run \
+                              `nvidia-ctk runtime configure`, and restart the engine";
+
 /// Keeps the engine's own words.
 pub(super) fn from(error: Error) -> RuntimeError {
     match error {
@@ -56,6 +60,8 @@ fn classify_text(message: String) -> RuntimeError {
         RuntimeError::AddressInUse(message)
     } else if says(&["oom_score_adj"]) {
         RuntimeError::OomScore(message)
+    } else if says(&["could not select device driver"]) {
+        RuntimeError::Engine(format!("{message}; {NO_GPU_RUNTIME}"))
     } else {
         RuntimeError::Engine(message)
     }

@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use bollard::{
     Docker as Client,
     errors::Error,
+    models::ContainerUpdateBody,
     query_parameters::{
         ListContainersOptionsBuilder, RemoveContainerOptionsBuilder, StartContainerOptions,
         StopContainerOptionsBuilder, WaitContainerOptionsBuilder,
@@ -74,6 +75,14 @@ async fn removed_by_other(client: &Client, id: &str, failure: Error) -> Result<(
         (Ok(()), Err(gone)) if error::is_not_found(&gone) => Ok(()),
         _ => Err(error::from(failure)),
     }
+}
+
+pub(super) async fn set_cpus(client: &Client, id: &str, cpus: &str) -> Result<(), RuntimeError> {
+    let update = ContainerUpdateBody {
+        cpuset_cpus: Some(cpus.to_owned()),
+        ..ContainerUpdateBody::default()
+    };
+    unless_gone(client.update_container(id, update).await)
 }
 
 pub(super) async fn find(client: &Client, id: &str) -> Result<Option<Container>, RuntimeError> {

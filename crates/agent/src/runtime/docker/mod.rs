@@ -13,8 +13,9 @@ mod images;
 mod lifecycle;
 mod logs;
 mod network;
+mod usage;
 
-use std::{collections::BTreeMap, path::PathBuf, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
 use async_trait::async_trait;
 use futures::stream::BoxStream;
@@ -22,7 +23,7 @@ use tokio::sync::{Mutex, OnceCell};
 
 use super::{
     Container, ContainerEvent, ContainerId, ContainerSpec, Credentials, EngineInfo, Exec, ExecSpec,
-    ImageInfo, LogOptions, Network, Output, Runtime, RuntimeError,
+    ImageInfo, LogOptions, Network, Output, Runtime, RuntimeError, Usage,
 };
 pub use holder_image::{HOLDER_COMMAND, HOLDER_IMAGE};
 
@@ -30,7 +31,6 @@ pub use holder_image::{HOLDER_COMMAND, HOLDER_IMAGE};
 pub struct Docker {
     host: String,
     client: OnceCell<bollard::Docker>,
-    root: OnceCell<PathBuf>,
     /// Held while the holder's image is made, so that it is made once.
     holder_image: Mutex<()>,
 }
@@ -50,7 +50,6 @@ impl Docker {
         Self {
             host,
             client: OnceCell::new(),
-            root: OnceCell::new(),
             holder_image: Mutex::new(()),
         }
     }
@@ -73,8 +72,14 @@ impl Runtime for Docker {
             .map_err(error::from)?
             .version
             .unwrap_or_default();
-        let root = self.root.get_or_try_init(|| self.root_dir()).await?.clone();
-        Ok(EngineInfo { version, root })
+        let info = self.client().await?.info().await.map_err(error::from)?;
+        let mut runtimes: Vec<String> = info.runtimes.unwrap_or_default().into_keys().collect();
+        runtimes.sort_unstable();
+        Ok(EngineInfo {
+            version,
+            root: info.docker_root_dir.unwrap_or_default().into(),
+            runtimes,
+        })
     }
 
     async fn ensure_network(&self, network: &Network) -> Result<(), RuntimeError> {
@@ -120,6 +125,14 @@ impl Runtime for Docker {
 
     async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
         lifecycle::remove(self.client().await?, id).await
+    }
+
+    async fn set_cpus(&self, id: &str, cpus: &str) -> Result<(), RuntimeError> {
+        lifecycle::set_cpus(self.client().await?, id, cpus).await
+    }
+
+    async fn usage(&self, id: &str, with_disk: bool) -> Result<Option<Usage>, RuntimeError> {
+        usage::of(self.client().await?, id, with_disk).await
     }
 
     async fn container(&self, id: &str) -> Result<Option<Container>, RuntimeError> {

@@ -22,7 +22,7 @@ use std::{
 use serde_json::{Value, json};
 use skep_api::{ConfigMap, Pod, Secret};
 
-use super::{ContainerKind, Dns, Facts, Inputs, Sources, SpecError};
+use super::{ContainerKind, Dns, Facts, Grant, Inputs, Sources, SpecError};
 use crate::runtime::{ContainerSpec, ImageInfo};
 
 pub(super) const UID: &str = "0f3b8c1e-0000-4000-8000-000000000001";
@@ -75,6 +75,7 @@ pub(super) fn inputs<'a>(image: &'a ImageInfo, dns: &'a Dns) -> Inputs<'a> {
         holder: None,
         seccomp_profile: None,
         dns,
+        grant: Grant::default(),
         node_memory_bytes: 8 << 30,
         log_bytes_max: 1 << 20,
     }

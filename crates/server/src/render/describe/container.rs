@@ -48,6 +48,13 @@ fn one(page: &mut Page, level: usize, container: &Container, status: Option<&Con
     }
     resources(page, level, "Limits", &container.resources.limits);
     resources(page, level, "Requests", &container.resources.requests);
+    if let Some(status) = status.filter(|status| !status.allocated_resources_status.is_empty()) {
+        page.heading(level, "Devices");
+        for resource in &status.allocated_resources_status {
+            let ids = resource.resources.iter().map(|one| one.resource_id.as_str());
+            page.field(level + 1, &resource.name, ids.collect::<Vec<_>>().join(", "));
+        }
+    }
     let probes = [
         ("Liveness", &container.liveness_probe),
         ("Readiness", &container.readiness_probe),

@@ -7,6 +7,7 @@ mod node;
 mod page;
 mod plain;
 mod pod;
+mod policy;
 mod volume;
 mod waiting;
 mod workload;
@@ -33,6 +34,12 @@ pub(crate) fn describe(state: &State, object: &Object, now: Time) -> String {
         Object::Pod(pod) => pod::pod(&mut page, state, pod, now),
         Object::ReplicaSet(replica_set) => workload::replica_set(&mut page, state, replica_set, now),
         Object::Deployment(deployment) => workload::deployment(&mut page, state, deployment, now),
+        Object::PriorityClass(class) => policy::priority_class(&mut page, class),
+        Object::PodDisruptionBudget(budget) => policy::budget(&mut page, budget),
+        Object::ResourceQuota(quota) => policy::quota(&mut page, quota),
+        Object::LimitRange(range) => policy::limit_range(&mut page, range),
+        Object::WorkloadTier(tier) => policy::tier(&mut page, state, tier),
+        Object::NodePool(pool) => policy::pool(&mut page, state, pool),
         Object::Event(event) => plain::event(&mut page, event),
     }
     if !matches!(object, Object::Event(_)) {

@@ -33,7 +33,7 @@ pub(super) fn node(page: &mut Page, state: &State, node: &Node, now: Time) {
 }
 
 /// `key=value:NoSchedule`.
-fn taint(taint: &Taint) -> String {
+pub(super) fn taint(taint: &Taint) -> String {
     let value = if taint.value.is_empty() {
         String::new()
     } else {

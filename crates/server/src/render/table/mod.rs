@@ -3,10 +3,12 @@
 mod event;
 mod node;
 mod pod;
+mod policy;
 mod workload;
 
 pub(crate) use node::roles;
 pub(crate) use pod::status as pod_status;
+pub(crate) use policy::{tier_budget, tier_spread};
 
 use skep_api::{ConfigMap, Kind, Namespace, NamespacePhase, Object, Secret, Time, proto::TableColumn};
 
@@ -31,6 +33,12 @@ pub(crate) fn columns(kind: Kind) -> Vec<TableColumn> {
         Kind::Pod => pod::COLUMNS,
         Kind::ReplicaSet => workload::REPLICA_SET_COLUMNS,
         Kind::Deployment => workload::DEPLOYMENT_COLUMNS,
+        Kind::PriorityClass => policy::PRIORITY_CLASS_COLUMNS,
+        Kind::PodDisruptionBudget => policy::BUDGET_COLUMNS,
+        Kind::ResourceQuota => policy::QUOTA_COLUMNS,
+        Kind::LimitRange => policy::LIMIT_RANGE_COLUMNS,
+        Kind::WorkloadTier => policy::TIER_COLUMNS,
+        Kind::NodePool => policy::POOL_COLUMNS,
         Kind::Event => event::COLUMNS,
     };
     columns.iter().map(Column::to_proto).collect()
@@ -46,6 +54,12 @@ pub(crate) fn row(object: &Object, now: Time) -> Vec<String> {
         Object::Pod(pod) => pod::row(pod, now),
         Object::ReplicaSet(replica_set) => workload::replica_set_row(replica_set, now),
         Object::Deployment(deployment) => workload::deployment_row(deployment, now),
+        Object::PriorityClass(class) => policy::priority_class_row(class, now),
+        Object::PodDisruptionBudget(budget) => policy::budget_row(budget, now),
+        Object::ResourceQuota(quota) => policy::quota_row(quota, now),
+        Object::LimitRange(range) => policy::limit_range_row(range),
+        Object::WorkloadTier(tier) => policy::tier_row(tier, now),
+        Object::NodePool(pool) => policy::pool_row(pool, now),
         Object::Event(event) => event::row(event, now),
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 ///
 /// # Errors
 /// Says how durations are written.
-pub(crate) fn parse(text: &str) -> Result<Duration, String> {
+pub fn parse(text: &str) -> Result<Duration, String> {
     let wrong = || format!("`{text}` is not a duration such as 30s, 5m or 1h30m");
     if let Ok(secs) = text.parse::<u64>() {
         return Ok(Duration::from_secs(secs));
@@ -41,7 +41,7 @@ fn seconds_in(unit: &str) -> Option<f64> {
 }
 
 /// A duration in at most two units, as tables show it: `45s`, `2m30s`, `12m`, `3h5m`, `2d3h`, `400d`, `3y`.
-pub(crate) fn human(duration: Duration) -> String {
+pub fn human(duration: Duration) -> String {
     let secs = duration.as_secs();
     let (mins, hours, days) = (secs / 60, secs / 3600, secs / 86400);
     let two = |large: u64, unit: char, small: u64, small_unit: char| match small {

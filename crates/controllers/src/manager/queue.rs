@@ -1,4 +1,4 @@
-//! Which keys are to be reconciled, now or later.
+//! Which keys are to be reconciled, now or later; times are on a clock that never jumps.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -6,16 +6,16 @@ use std::{
 };
 
 use skep_api::ObjectKey;
-use tokio::time::Instant;
 
 const RETRY_FIRST: Duration = Duration::from_millis(5);
 const RETRY_LAST: Duration = Duration::from_secs(30);
 
 /// A key of one controller.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Work {
+pub struct Work {
     /// Its place in the list of controllers.
     pub controller: usize,
+    /// What is to be reconciled.
     pub key: ObjectKey,
 }
 
@@ -23,8 +23,8 @@ pub(super) struct Work {
 #[derive(Default)]
 pub(super) struct Queue {
     ready: BTreeSet<Work>,
-    timers: BTreeSet<(Instant, Work)>,
-    timer_of: HashMap<Work, Instant>,
+    timers: BTreeSet<(Duration, Work)>,
+    timer_of: HashMap<Work, Duration>,
     /// How often in a row a key's changes were refused.
     failures: HashMap<Work, u32>,
 }
@@ -36,14 +36,14 @@ impl Queue {
     }
 
     /// To be reconciled at `at`, whatever was set before.
-    pub(super) fn wake_at(&mut self, work: Work, at: Instant) {
+    pub(super) fn wake_at(&mut self, work: Work, at: Duration) {
         self.forget_timer(&work);
         self.timer_of.insert(work.clone(), at);
         self.timers.insert((at, work));
     }
 
     /// What is due, at most `max` keys; their timers are forgotten.
-    pub(super) fn take(&mut self, now: Instant, max: usize) -> Vec<Work> {
+    pub(super) fn take(&mut self, now: Duration, max: usize) -> Vec<Work> {
         while let Some((_, work)) = self.timers.first().filter(|(at, _)| *at <= now).cloned() {
             self.forget_timer(&work);
             self.ready.insert(work);
@@ -61,7 +61,7 @@ impl Queue {
     }
 
     /// When the next timer is due.
-    pub(super) fn next_timer(&self) -> Option<Instant> {
+    pub(super) fn next_timer(&self) -> Option<Duration> {
         self.timers.first().map(|(at, _)| *at)
     }
 
@@ -71,7 +71,7 @@ impl Queue {
     }
 
     /// Its changes were refused: it is looked at again after a pause that doubles each time.
-    pub(super) fn failed(&mut self, work: Work, now: Instant) {
+    pub(super) fn failed(&mut self, work: Work, now: Duration) {
         let failures = self.failures.entry(work.clone()).or_default();
         let pause = RETRY_FIRST
             .saturating_mul(1 << (*failures).min(20))
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_key_woken_twice_is_taken_once() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
+        let (mut queue, now) = (Queue::default(), Duration::from_secs(100));
         queue.wake(work("a"));
         queue.wake(work("a"));
         assert_eq!(queue.take(now, 10), [work("a")]);
@@ -113,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_timer_is_due_when_its_time_has_come_and_not_before() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
+        let (mut queue, now) = (Queue::default(), Duration::from_secs(100));
         queue.wake_at(work("a"), now + Duration::from_secs(9));
         queue.wake_at(work("a"), now + Duration::from_secs(5));
         assert!(queue.take(now, 10).is_empty());
@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn refusals_in_a_row_make_the_pause_longer_up_to_a_limit() {
-        let (mut queue, now) = (Queue::default(), Instant::now());
+        let (mut queue, now) = (Queue::default(), Duration::from_secs(100));
         let mut pauses = Vec::new();
         for _ in 0..20 {
             queue.failed(work("a"), now);

@@ -1,12 +1,13 @@
 //! Which pods wait for a node, and the scheduler that finds them one.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::time::Duration;
 
 use skep_api::{Condition, ConditionStatus, Kind, Node, NodeCondition, Object, ObjectKey, Pod, Time};
-use skep_controllers::EventNote;
-use skep_scheduler::{Decision, Explanation, Scheduler};
-use skep_state::{Change, Precondition, State, StateEvent, Verb};
-use tokio::time::Instant;
+use skep_scheduler::{Decision, Explanation, Outcome, Scheduler, Victim};
+use skep_state::{Change, DeleteOptions, Precondition, State, StateEvent, Verb};
+
+use super::waiting::Waiting;
+use crate::EventNote;
 
 /// The name of the scheduler in pods and events.
 const COMPONENT: &str = "default-scheduler";
@@ -21,19 +22,19 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 pub(super) struct Placement {
     pub pod: ObjectKey,
     pub uid: String,
-    pub change: Option<Change>,
-    pub note: Option<EventNote>,
+    pub changes: Vec<Change>,
+    pub notes: Vec<EventNote>,
 }
 
 /// Which pods wait for a node.
 #[derive(Default)]
 pub(super) struct Placing {
     scheduler: Scheduler,
-    waiting: BTreeSet<ObjectKey>,
+    waiting: Waiting,
     /// Tried without success; tried again once something has changed that may help.
-    unschedulable: BTreeSet<ObjectKey>,
-    retry_at: Option<Instant>,
-    retried_at: Option<Instant>,
+    unschedulable: Waiting,
+    retry_at: Option<Duration>,
+    retried_at: Option<Duration>,
 }
 
 impl Placing {
@@ -46,16 +47,16 @@ impl Placing {
         for pod in state.list::<Pod>(None) {
             placing.scheduler.pod(pod);
         }
-        placing.waiting = state
-            .unbound_pods()
-            .filter(|pod| wants_node(pod))
-            .map(|pod| pod.metadata.key())
-            .collect();
+        for pod in state.unbound_pods().filter(|pod| wants_node(pod)) {
+            placing
+                .waiting
+                .insert(pod.metadata.key(), pod.spec.effective_priority());
+        }
         placing
     }
 
     /// Takes note of a change.
-    pub(super) fn follow(&mut self, event: &StateEvent, now: Instant) {
+    pub(super) fn follow(&mut self, event: &StateEvent, now: Duration) {
         let helps = match event.kind {
             Kind::Node => self.follow_node(event),
             Kind::Pod => self.follow_pod(event),
@@ -102,9 +103,10 @@ impl Placing {
         }
         // What is written about a pod that fits nowhere is no reason to try it again.
         let asks_the_same = before.is_some_and(|before| before.spec == pod.spec);
-        if !(asks_the_same && self.unschedulable.contains(&*event.key)) {
-            self.unschedulable.remove(&*event.key);
-            self.waiting.insert((*event.key).clone());
+        if !(asks_the_same && self.unschedulable.contains(&event.key)) {
+            self.unschedulable.remove(&event.key);
+            self.waiting
+                .insert((*event.key).clone(), pod.spec.effective_priority());
         }
         frees
     }
@@ -115,7 +117,7 @@ impl Placing {
     }
 
     /// When there is something to do without a change; `None` where there is not.
-    pub(super) fn next_at(&self, now: Instant) -> Option<Instant> {
+    pub(super) fn next_at(&self, now: Duration) -> Option<Duration> {
         if self.waiting.is_empty() {
             self.retry_at
         } else {
@@ -124,7 +126,7 @@ impl Placing {
     }
 
     /// Decides for the pods that wait.
-    pub(super) fn place(&mut self, state: &State, wall: Time, now: Instant) -> Vec<Placement> {
+    pub(super) fn place(&mut self, state: &State, wall: Time, now: Duration) -> Vec<Placement> {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
             self.retried_at = Some(now);
@@ -141,40 +143,46 @@ impl Placing {
         let decisions = self.scheduler.schedule(&pods);
         pods.into_iter()
             .zip(decisions)
-            .map(|(pod, decision)| self.carry_out(pod, decision, wall))
+            .map(|(pod, decision)| self.carry_out(state, pod, decision, wall))
             .collect()
     }
 
-    fn carry_out(&mut self, pod: &Pod, decision: Decision, wall: Time) -> Placement {
-        let (change, note) = match decision.outcome {
-            Ok(node) => {
+    fn carry_out(&mut self, state: &State, pod: &Pod, decision: Decision, wall: Time) -> Placement {
+        let (changes, notes) = match decision.outcome {
+            Outcome::Bind { node } => {
                 let message = format!("Successfully assigned {} to {node}", decision.key);
-                (
-                    Some(bind(pod, node)),
-                    Some(EventNote::normal(pod, COMPONENT, "Scheduled", message)),
-                )
+                let note = EventNote::normal(pod, COMPONENT, "Scheduled", message);
+                (vec![bind(pod, node)], vec![note])
             }
-            Err(why) => {
-                self.unschedulable.insert(decision.key.clone());
-                match explain(pod, &why, wall) {
-                    Some((change, note)) => (Some(change), Some(note)),
-                    None => (None, None),
-                }
+            Outcome::Preempt { node, victims, why } => {
+                let priority = pod.spec.effective_priority();
+                self.unschedulable.insert(decision.key.clone(), priority);
+                let (mut changes, mut notes) = explain(pod, &why, &node, wall);
+                let gone = victims.iter().filter_map(|victim| evict(state, pod, victim));
+                let (evictions, told): (Vec<_>, Vec<_>) = gone.unzip();
+                changes.extend(evictions);
+                notes.extend(told);
+                (changes, notes)
+            }
+            Outcome::Wait(why) => {
+                let priority = pod.spec.effective_priority();
+                self.unschedulable.insert(decision.key.clone(), priority);
+                explain(pod, &why, "", wall)
             }
         };
         Placement {
             pod: decision.key,
             uid: decision.uid,
-            change,
-            note,
+            changes,
+            notes,
         }
     }
 
-    /// A placement was not carried out: the pod waits again, and takes up no room.
+    /// A placement was not carried out: the pod takes up no room, and is tried again before all others.
     pub(super) fn refused(&mut self, key: ObjectKey, uid: &str) {
         self.scheduler.remove_pod(uid);
         self.unschedulable.remove(&key);
-        self.waiting.insert(key);
+        self.waiting.insert(key, i32::MAX);
     }
 }
 
@@ -221,28 +229,55 @@ fn bind(pod: &Pod, node: String) -> Change {
     }
 }
 
-/// Says why a pod fits nowhere; `None` where that was said already.
-fn explain(pod: &Pod, why: &Explanation, wall: Time) -> Option<(Change, EventNote)> {
+/// Sends a pod away that is in the way of a more important one.
+fn evict(state: &State, pod: &Pod, victim: &Victim) -> Option<(Change, EventNote)> {
+    let object = state.get::<Pod>(&victim.key)?;
+    let message = format!(
+        "Preempted by pod {} (priority {}) on node {}",
+        pod.metadata.key(),
+        pod.spec.effective_priority(),
+        object.spec.node_name
+    );
+    let verb = Verb::Delete {
+        kind: Kind::Pod,
+        key: victim.key.clone(),
+        options: DeleteOptions::default(),
+    };
+    let only_if = Precondition {
+        uid: Some(victim.uid.clone()),
+        revision: None,
+    };
+    let note = EventNote::normal(object, COMPONENT, "Preempted", message);
+    Some((Change { only_if, verb }, note))
+}
+
+/// Says why a pod fits nowhere, and on which node room is made for it; nothing where that was said already.
+fn explain(pod: &Pod, why: &Explanation, nominated: &str, wall: Time) -> (Vec<Change>, Vec<EventNote>) {
     let message = why.to_string();
+    let reason = if why.is_gated() {
+        "SchedulingGated"
+    } else {
+        "Unschedulable"
+    };
     let condition = Condition {
         last_transition_time: Some(wall.whole_secs()),
-        ..Condition::new("PodScheduled", ConditionStatus::False, "Unschedulable", &message)
+        ..Condition::new("PodScheduled", ConditionStatus::False, reason, &message)
     };
     let mut told = pod.clone();
-    if !Condition::set(&mut told.status.conditions, condition) {
-        return None;
+    let news = Condition::set(&mut told.status.conditions, condition);
+    if !news && told.status.nominated_node_name == nominated {
+        return (Vec::new(), Vec::new());
     }
+    nominated.clone_into(&mut told.status.nominated_node_name);
     let note = EventNote::warning(pod, COMPONENT, "FailedScheduling", message);
     // The revision guards against a status that was written by somebody else meanwhile.
     let only_if = Precondition {
         uid: Some(pod.metadata.uid.clone()),
         revision: Some(pod.metadata.revision()),
     };
-    Some((
-        Change {
-            only_if,
-            verb: Verb::UpdateStatus(Box::new(told.into())),
-        },
-        note,
-    ))
+    let change = Change {
+        only_if,
+        verb: Verb::UpdateStatus(Box::new(told.into())),
+    };
+    (vec![change], vec![note])
 }

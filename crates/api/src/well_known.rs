@@ -1,0 +1,22 @@
+//! Labels and annotations that mean something to skep.
+
+/// The label of a pod that says which [`crate::WorkloadTier`] it belongs to.
+pub const TIER: &str = "skep.io/tier";
+
+/// The annotation of a pod that says what its tier has filled in.
+pub const TIER_FILLED: &str = "skep.io/tier-filled";
+
+/// The label of a node that says which [`crate::NodePool`] it belongs to.
+pub const POOL: &str = "skep.io/pool";
+
+/// The annotation of a node that says which labels and taints it has from its pool.
+pub const POOL_APPLIED: &str = "skep.io/pool-applied";
+
+/// The annotation of a pod that is to be replaced before it goes: until when its replacement is kept up, in RFC 3339.
+pub const REPLACED_UNTIL: &str = "skep.io/replaced-until";
+
+/// The node's zone.
+pub const ZONE: &str = "topology.kubernetes.io/zone";
+
+/// The node's host name.
+pub const HOSTNAME: &str = "kubernetes.io/hostname";

@@ -1,0 +1,184 @@
+//! All that a leader decides: which controllers to wake for what changed, where pods go, and what is to be written.
+//!
+//! It reads no clock and writes nothing itself: the leading server, and the simulator, hand it the state and the time,
+//! write what it wants, and tell it what became of that.
+
+mod draft;
+mod placing;
+mod queue;
+mod waiting;
+
+use std::{collections::BTreeMap, time::Duration};
+
+use skep_api::{Object, Time};
+use skep_state::{Refusal, State, StateEvent, Verb};
+
+use crate::{Context, Controller, Lease, Settings, admission, events};
+use placing::Placing;
+use queue::Queue;
+
+pub use draft::{Draft, Fate, Origin};
+pub use queue::Work;
+
+/// Keys reconciled against one state.
+const KEYS_MAX: usize = 512;
+
+/// The least time before a controller looks again of its own accord.
+const AGAIN_IN_LEAST: Duration = Duration::from_millis(10);
+
+/// What a leader knows besides the state. It lasts for one term and holds nothing that must outlive it.
+pub struct Manager {
+    controllers: Vec<Box<dyn Controller>>,
+    queue: Queue,
+    placing: Placing,
+    /// Everything up to this revision has woken whom it concerns.
+    seen: u64,
+}
+
+/// The moment of a decision.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment<'a> {
+    /// The cluster as it is.
+    pub state: &'a State,
+    /// The wall clock.
+    pub wall: Time,
+    /// The time since any fixed moment, on a clock that never jumps.
+    pub at: Duration,
+    /// When nodes were last heard of, by name.
+    pub leases: &'a BTreeMap<String, Lease>,
+    /// How the cluster is set up.
+    pub settings: &'a Settings,
+}
+
+impl Manager {
+    /// Begins a term, in which everything is looked at once.
+    pub fn new(state: &State) -> Self {
+        let mut manager = Self {
+            controllers: crate::all(),
+            queue: Queue::default(),
+            placing: Placing::default(),
+            seen: 0,
+        };
+        manager.begin(state);
+        manager
+    }
+
+    /// Wakes whom the changes since the last look concern; what happened goes to `heard` as well.
+    pub fn follow(&mut self, state: &State, at: Duration, mut heard: impl FnMut(&StateEvent)) {
+        let Ok(events) = state.changes_since(self.seen) else {
+            // It fell behind the history: everything is looked at again.
+            return self.begin(state);
+        };
+        for event in events {
+            for (controller, reconciler) in self.controllers.iter().enumerate() {
+                for key in reconciler.wakes(state, event) {
+                    self.queue.wake(Work { controller, key });
+                }
+            }
+            self.placing.follow(event, at);
+            heard(event);
+        }
+        self.seen = self.seen.max(state.revision());
+    }
+
+    /// What is to be written now. Call it after [`Manager::follow`] of the same state, and again until it wants nothing
+    /// and [`Manager::is_ready`] is false.
+    pub fn decide(&mut self, moment: &Moment<'_>) -> Draft {
+        let mut draft = Draft::default();
+        self.reconcile(moment, &mut draft);
+        for placement in self.placing.place(moment.state, moment.wall, moment.at) {
+            draft.add_placement(placement);
+        }
+        self.admit(moment, &mut draft);
+        let record = events::record(moment.state, &draft.notes, "", moment.wall);
+        draft.add_record(record);
+        draft
+    }
+
+    /// Takes note of what became of a change; the refusal that is worth a line in a log, with the name of the controller.
+    pub fn settle<'a>(
+        &mut self,
+        origin: Origin,
+        fate: Fate<'a>,
+        at: Duration,
+    ) -> Option<(&'static str, Work, &'a Refusal)> {
+        match (origin, fate) {
+            (Origin::Work(work), Fate::Accepted) => self.queue.succeeded(&work),
+            (Origin::Work(work), Fate::Refused(refusal)) => {
+                let name = self.controllers[work.controller].name();
+                self.queue.failed(work.clone(), at);
+                return Some((name, work, refusal));
+            }
+            (Origin::Work(work), Fate::NotWritten) => self.queue.failed(work, at),
+            (Origin::Placement(pod, uid), Fate::Refused(_) | Fate::NotWritten) => {
+                self.placing.refused(pod, &uid);
+            }
+            (Origin::Placement(..), Fate::Accepted) | (Origin::Note, _) => {}
+        }
+        None
+    }
+
+    /// True where some keys are left for the next decision.
+    pub fn is_ready(&self) -> bool {
+        self.queue.is_ready()
+    }
+
+    /// When to decide again though nothing has changed; `None` for never.
+    pub fn next_at(&self, at: Duration) -> Option<Duration> {
+        [self.queue.next_timer(), self.placing.next_at(at)]
+            .into_iter()
+            .flatten()
+            .min()
+    }
+
+    fn begin(&mut self, state: &State) {
+        for (controller, reconciler) in self.controllers.iter().enumerate() {
+            for key in reconciler.all(state) {
+                self.queue.wake(Work { controller, key });
+            }
+        }
+        self.placing = Placing::of(state);
+        self.seen = state.revision();
+    }
+
+    /// Pods that controllers make go through admission like those of people; whoever makes one that is not let in tries again
+    /// later.
+    fn admit(&mut self, moment: &Moment<'_>, draft: &mut Draft) {
+        let mut refused = Vec::new();
+        for (index, change) in draft.changes.iter_mut().enumerate() {
+            if let Verb::Create(object) = &mut change.verb
+                && let Object::Pod(pod) = &mut **object
+                && admission::pod(moment.state, pod).is_err()
+            {
+                refused.push(index);
+            }
+        }
+        for index in refused.into_iter().rev() {
+            draft.changes.remove(index);
+            if let Origin::Work(work) = draft.origins.remove(index) {
+                self.queue.failed(work, moment.at);
+            }
+        }
+    }
+
+    fn reconcile(&mut self, moment: &Moment<'_>, draft: &mut Draft) {
+        let works = self.queue.take(moment.at, KEYS_MAX);
+        let context = Context {
+            state: moment.state,
+            now: moment.wall,
+            leases: moment.leases,
+            settings: moment.settings,
+        };
+        for work in works {
+            let wanted = self.controllers[work.controller].reconcile(&context, &work.key);
+            if let Some(again_in) = wanted.again_in {
+                self.queue
+                    .wake_at(work.clone(), moment.at + again_in.max(AGAIN_IN_LEAST));
+            }
+            if wanted.changes.is_empty() {
+                self.queue.succeeded(&work);
+            }
+            draft.add_work(&work, wanted.changes, wanted.events);
+        }
+    }
+}
