@@ -10,6 +10,7 @@ mod errors;
 mod flags;
 mod manifests;
 mod output;
+mod passphrase;
 mod reads;
 mod retry;
 mod target;
