@@ -5,7 +5,7 @@ use std::{env, error::Error, fs, path::PathBuf};
 use prost::Message;
 
 const ROOT: &str = "../../proto";
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     "skep/v1/cluster.proto",
     "skep/v1/join.proto",
     "skep/v1/local.proto",
@@ -13,6 +13,7 @@ const FILES: [&str; 7] = [
     "skep/v1/node.proto",
     "skep/v1/peer.proto",
     "skep/v1/raft.proto",
+    "skep/v1/seal.proto",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -10,6 +10,7 @@ mod flags;
 mod manifests;
 mod node_args;
 mod output;
+mod passphrase;
 mod reads;
 mod retry;
 mod target;

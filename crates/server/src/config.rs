@@ -1,8 +1,9 @@
 //! What a server must be told before it starts.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use skep_trust::Wire;
+use tokio::sync::Notify;
 
 /// What a server must be told before it starts.
 #[derive(Clone, Debug)]
@@ -23,6 +24,8 @@ pub struct ServerConfig {
     pub cluster: Option<ClusterConfig>,
     /// The way to and from other machines; TCP, but in simulations.
     pub wire: Wire,
+    /// Rings where the server's key waits for its passphrase.
+    pub locked: Option<Arc<Notify>>,
 }
 
 /// What makes a server one of several. Each of them must be told the same about pods.
@@ -74,6 +77,7 @@ impl ServerConfig {
             pod_cidr: "10.244.0.0/16".to_owned(),
             eviction: Duration::from_secs(30),
             cluster: None,
+            locked: None,
             wire: Wire::default(),
         }
     }

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use skep_store::{Member, StoreConfig, Summary};
+use skep_trust::Keys;
 
-use crate::{ServerError, home};
+use crate::{Opener, ServerError, home, seal};
 
 /// What a snapshot holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +38,11 @@ pub struct Recovered {
 ///
 /// # Errors
 /// Where there is no server's data, it is damaged, or the server runs.
-pub fn recover(home: &Path, data_dir: &Path) -> Result<Recovered, ServerError> {
+pub fn recover(home: &Path, data_dir: &Path, keys: &mut Keys) -> Result<Recovered, ServerError> {
     let Member { id, name, address } = home::member_of(home)?;
-    let kept = skep_store::recover(&StoreConfig::new(data_dir).member(Member::new(id, &name, address)))?;
+    let config = StoreConfig::new(data_dir).member(Member::new(id, &name, address));
+    let kept = skep_store::recover(&config.vault(seal::vault(keys)))?;
+    keys.forget_old().map_err(|error| seal::failed(&error))?;
     home::mark_entered(home)?;
     Ok(Recovered {
         id,
@@ -51,18 +54,19 @@ pub fn recover(home: &Path, data_dir: &Path) -> Result<Recovered, ServerError> {
 /// Reads and checks all of a snapshot's file. Blocks.
 ///
 /// # Errors
-/// Where it cannot be read or is damaged.
-pub fn inspect(file: &Path) -> Result<Kept, ServerError> {
-    Ok(skep_store::inspect(file, None)?.into())
+/// Where it cannot be read or opened, or is damaged.
+pub fn inspect(file: &Path, opener: &Opener) -> Result<Kept, ServerError> {
+    Ok(skep_store::inspect(file, opener.vault())?.into())
 }
 
-/// Makes the store of a new cluster's first server of a snapshot, in an empty folder. Blocks.
+/// Makes the store of a new cluster's first server of a snapshot, in an empty folder, sealed with these keys. Blocks.
 ///
 /// # Errors
-/// Where the file is damaged or the folder is not empty.
-pub fn restore(file: &Path, data_dir: &Path) -> Result<Kept, ServerError> {
+/// Where the file cannot be opened or is damaged, or the folder is not empty.
+pub fn restore(file: &Path, opener: &Opener, data_dir: &Path, keys: &Keys) -> Result<Kept, ServerError> {
     // Name and address are told when the server is started.
-    Ok(skep_store::restore(file, None, &StoreConfig::new(data_dir))?.into())
+    let config = StoreConfig::new(data_dir).vault(seal::vault(keys));
+    Ok(skep_store::restore(file, opener.vault(), &config)?.into())
 }
 
 impl From<Summary> for Kept {

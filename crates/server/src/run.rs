@@ -9,8 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use skep_api::proto::seal_server::SealServer;
 use skep_controllers::{Ipv4Block, Settings};
 use skep_store::{BackupConfig, Store, StoreConfig};
+use skep_trust::Keys;
 use tokio::{
     sync::oneshot,
     task::{JoinError, JoinSet},
@@ -21,7 +23,7 @@ use crate::{
     ServerConfig, ServerError,
     bootstrap::bootstrap,
     core::Core,
-    doors::{self, Listeners, Token},
+    doors::{self, Listeners, Local, Token},
     failure::Failure,
     home::Home,
     join,
@@ -30,6 +32,7 @@ use crate::{
     peers::{Channels, Heard, PeerTransport, keep_in_touch, knock},
     read::Pages,
     routes,
+    seal::{self, SealService},
     sessions::{Greeting, Leases, ReportQueue, Reports, Sessions, batch_reports, keep_greeting},
     tunnels::Tunnels,
 };
@@ -66,12 +69,19 @@ pub async fn run(
     let started = Instant::now();
     let settings = settings(&config)?;
     make_folders(&config)?;
-    let listeners = Listeners::open(&config).await?;
-    let home = open_home(&config, &listeners).await?.map(Arc::new);
+    let mut local = Local::open(&config).await?;
+    let Some(mut keys) = seal::unlocked(&config, &mut local, &shutdown).await? else {
+        return Ok(());
+    };
+    let listeners = Listeners::open(local, &config).await?;
+    let home = open_home(&config, &listeners, &keys).await?.map(Arc::new);
     let peers = home
         .as_ref()
         .map(|home| Arc::new(Channels::new(home.tls.clone(), config.wire.clone())));
-    let store = Store::open(store_config(&config, home.as_deref(), peers.as_ref())).await?;
+    let store = store_config(&config, home.as_deref(), peers.as_ref()).vault(seal::vault(&keys));
+    let store = Store::open(store).await?;
+    // All there is has been sealed with the newest key as the store was opened.
+    keys.forget_old().map_err(|error| seal::failed(&error))?;
     let shutdown = shutdown.child_token();
     let (reports, queue) = Reports::new();
     let advertised = home.as_ref().map(|home| home.member().address);
@@ -97,6 +107,7 @@ pub async fn run(
         core: &core,
         config: &config,
         home: home.as_deref(),
+        seal: SealService::new(&keys),
     };
     let ended = parts.serve(listeners, queue, ready).await;
     shutdown.cancel();
@@ -155,9 +166,15 @@ fn make_folders(config: &ServerConfig) -> Result<(), ServerError> {
     }
 }
 
-async fn open_home(config: &ServerConfig, listeners: &Listeners) -> Result<Option<Home>, ServerError> {
+async fn open_home(
+    config: &ServerConfig,
+    listeners: &Listeners,
+    keys: &Keys,
+) -> Result<Option<Home>, ServerError> {
     match (&config.cluster, listeners.address()) {
-        (Some(cluster), Some(bound)) => Home::open(cluster, bound, &config.wire).await.map(Some),
+        (Some(cluster), Some(bound)) => Home::open(cluster, bound, &config.wire, keys.sealer())
+            .await
+            .map(Some),
         _ => Ok(None),
     }
 }
@@ -181,6 +198,7 @@ struct Server<'a> {
     core: &'a Arc<Core>,
     config: &'a ServerConfig,
     home: Option<&'a Home>,
+    seal: SealService,
 }
 
 impl Server<'_> {
@@ -240,6 +258,7 @@ impl Server<'_> {
             let served = doors::serve_loopback(listener, token, services.clone(), shutdown.clone());
             parts.spawn(async { ("the TCP door", served.await) });
         }
+        let services = services.add_service(SealServer::new(self.seal.clone()));
         let served = doors::serve_local(listeners.local, services, shutdown.clone());
         parts.spawn(async { ("the Unix socket", served.await) });
         if let (Some(listener), Some(home)) = (listeners.tls, self.home) {

@@ -21,5 +21,5 @@ pub use change::{
 pub use history::{Compacted, HISTORY_EVENTS_MAX, HISTORY_WEIGHT_MAX, StateEvent};
 pub use requests::{REQUESTS_MAX, REQUESTS_WEIGHT_MAX};
 pub use rules::{FOREGROUND_FINALIZER, ORPHAN_FINALIZER};
-pub use snapshot::{Restore, RestoreError};
+pub use snapshot::{Record, Restore, RestoreError};
 pub use state::State;

@@ -44,14 +44,14 @@ enum Written<'a> {
     Request { id: &'a str, outcomes: &'a [Outcome] },
 }
 
-#[derive(Deserialize)]
+#[derive(Debug, Deserialize)]
 enum Read {
     Head(Head),
     Object(Box<Object>),
     Request { id: String, outcomes: Vec<Outcome> },
 }
 
-#[derive(Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 struct Head {
     revision: u64,
     records: u64,
@@ -85,16 +85,36 @@ pub struct Restore {
     found: u64,
 }
 
+/// A record that was read and is not part of a state yet: reading is the slow part, and can be done on any thread.
+#[derive(Debug)]
+pub struct Record(Result<Read, serde_json::Error>);
+
+impl Record {
+    /// Reads a record; whether it could be read shows in [`Restore::take`].
+    pub fn read(record: &[u8]) -> Self {
+        Self(serde_json::from_slice(record))
+    }
+}
+
 impl Restore {
+    /// Reads and takes the next record.
+    ///
+    /// # Errors
+    /// As for [`Restore::take`].
+    pub fn push(&mut self, record: &[u8]) -> Result<(), RestoreError> {
+        self.take(Record::read(record))
+    }
+
     /// Takes the next record.
     ///
     /// # Errors
-    /// Where it cannot be read or is out of order; the restore is of no use then.
-    pub fn push(&mut self, record: &[u8]) -> Result<(), RestoreError> {
+    /// Where it could not be read or is out of order; the restore is of no use then.
+    pub fn take(&mut self, record: Record) -> Result<(), RestoreError> {
         let index = self.found;
         self.found += 1;
-        let record =
-            serde_json::from_slice(record).map_err(|source| RestoreError::Record { index, source })?;
+        let record = record
+            .0
+            .map_err(|source| RestoreError::Record { index, source })?;
         match (index, record) {
             (0, Read::Head(head)) => {
                 self.state.revision = head.revision;

@@ -170,7 +170,7 @@ fn begin_with(
         ids_max: head.ids_max.max(member.id),
     };
     let path = folder.snapshot_dir().join(snapshot::file_name(Some(end)));
-    snapshot::write(&path, &head, state, seal, 0).map_err(io_at(&path))?;
+    snapshot::write(&path, &head, state, seal, &snapshot::Care::new(0)).map_err(io_at(&path))?;
     let term = end.committed_leader_id().term;
     log.vote_at_least(term, member.id)
         .map_err(io_at(&folder.log_dir()))?;

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::{
     BackupConfig,
-    blocking::blocking,
+    blocking::aside,
     folder::backup_dir,
     snapshot::{self, Head},
     store::Inner,
@@ -78,15 +78,15 @@ impl Backups {
             return Ok(());
         }
         let (dir, keep) = (self.dir.clone(), self.config.keep);
-        let (seal, reserve) = (inner.snapshots.seal().clone(), inner.snapshots.reserve());
+        let (seal, care) = (inner.snapshots.seal().clone(), inner.snapshots.care().clone());
         let path = self.dir.join(file_name(revision));
         let write = move || {
             fs::create_dir_all(&dir)?;
-            let bytes = snapshot::write(&path, &head, &state, &seal, reserve)?;
+            let bytes = snapshot::write(&path, &head, &state, &seal, &care)?;
             tracing::info!(path = %path.display(), revision, bytes, "backup taken");
             prune(&dir, keep)
         };
-        blocking(write).await??;
+        aside(write).await??;
         self.newest = Some(revision);
         Ok(())
     }

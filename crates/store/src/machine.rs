@@ -19,7 +19,7 @@ use skep_state::{Outcome, State};
 use tokio::sync::watch;
 
 use crate::{
-    blocking::blocking,
+    blocking::{aside, blocking},
     home::Home,
     raft::{Command, LogId, Membership, SnapshotMeta, Types},
     snapshot::{Head, SnapshotFile, Snapshots},
@@ -192,7 +192,7 @@ impl RaftSnapshotBuilder<Types> for Builder {
     /// newest one there is stands in, which tells consensus that nothing is new.
     async fn build_snapshot(&mut self) -> io::Result<SnapshotOf<Types, SnapshotFile>> {
         let (snapshots, state, head) = (self.snapshots.clone(), self.state.clone(), self.head.clone());
-        let taken = blocking(move || snapshots.take(&head, &state)).await?;
+        let taken = aside(move || snapshots.take(&head, &state)).await?;
         let (meta, path) = match (taken, self.snapshots.newest()) {
             (Ok(info), _) => (self.head.meta.clone(), info.path),
             (Err(_), Some((meta, info))) => (meta, info.path),

@@ -12,6 +12,12 @@ use crate::{log::Log, raft::Raft, snapshot::Snapshots};
 /// How long to wait for a snapshot, and after one that could not be written.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
+/// A large snapshot is written anew once the log has grown by this part of it: the disk is not to write it over and over.
+const SNAPSHOT_SHARE: u64 = 4;
+
+/// The log is read at the next start, so it grows no further than this many times what it may in a small cluster.
+const SHARE_MAX: u64 = 6;
+
 /// The store's housekeeping.
 pub(crate) struct Upkeep {
     pub(crate) raft: Raft,
@@ -62,7 +68,14 @@ impl Upkeep {
     }
 
     fn is_due(&self) -> bool {
-        let growth = self.log.growth();
-        growth.entries.load(Relaxed) >= self.entries_max || growth.bytes.load(Relaxed) >= self.bytes_max
+        let (growth, share) = (self.log.growth(), self.share());
+        growth.entries.load(Relaxed) >= self.entries_max * share
+            || growth.bytes.load(Relaxed) >= self.bytes_max * share
+    }
+
+    /// How many times the log may grow by what it may grow by in a small cluster.
+    fn share(&self) -> u64 {
+        let bytes = self.snapshots.newest().map_or(0, |(_, info)| info.bytes);
+        (bytes / SNAPSHOT_SHARE / self.bytes_max.max(1)).clamp(1, SHARE_MAX)
     }
 }

@@ -103,3 +103,34 @@ impl fmt::Debug for Seal {
 fn refused(why: VaultError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! A vault for unit tests.
+
+    use skep_trust::Sealer;
+
+    use super::{Arc, Seal, Vault, VaultError};
+
+    struct Keyed(Sealer);
+
+    impl Vault for Keyed {
+        fn label(&self) -> String {
+            self.0.key_id()
+        }
+
+        fn seal(&self, place: &[u8], plain: &[u8]) -> Vec<u8> {
+            self.0.seal(place, plain)
+        }
+
+        fn open(&self, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
+            let opened = self.0.open(place, sealed);
+            opened.map_err(|error| VaultError::Changed(error.to_string()))
+        }
+    }
+
+    /// Seals with a key made of this byte.
+    pub(crate) fn keyed(key: u8) -> Seal {
+        Seal::new(Some(Arc::new(Keyed(Sealer::new(&[key; 32])))))
+    }
+}

@@ -9,7 +9,7 @@ mod stats;
 use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt, TryStreamExt, stream};
-use skep_trust::{EnrollError, KeyPairFile, Tls, Token, TrustError};
+use skep_trust::{EnrollError, KeyPairFile, Tls, Token, TrustError, Wire};
 use tokio::{
     sync::{Semaphore, watch},
     task::JoinSet,
@@ -172,7 +172,15 @@ impl SimAgents {
 
 /// The way of every agent into a cluster: a key made here, and a certificate for the token.
 async fn join(servers: &[String], token: &Token, name: &str) -> Result<Tls, SimError> {
-    let joined = skep_trust::join(servers, token, &KeyPairFile::generate(), name, "").await;
+    let joined = skep_trust::join(
+        &Wire::default(),
+        servers,
+        token,
+        &KeyPairFile::generate(),
+        name,
+        "",
+    )
+    .await;
     let joined = joined.map_err(|error| SimError::Join(name.to_owned(), error))?;
     Tls::new(joined.credentials).map_err(|error| SimError::Certificate(name.to_owned(), error))
 }

@@ -93,7 +93,10 @@ fn default_container(container: &mut Container, host_network: bool) {
         &mut container.readiness_probe,
         &mut container.startup_probe,
     ];
-    probes.into_iter().flatten().for_each(|probe| default_probe(probe));
+    probes
+        .into_iter()
+        .flatten()
+        .for_each(|probe| default_probe(probe));
     if let Some(lifecycle) = &mut container.lifecycle {
         let handlers = [&mut lifecycle.post_start, &mut lifecycle.pre_stop];
         handlers.into_iter().flatten().for_each(default_handler);

@@ -1,5 +1,7 @@
 //! `google.protobuf.Struct` without detours: written straight from what can be serialized, read straight into JSON.
 
+mod compound;
+mod name;
 mod read;
 mod write;
 

@@ -2,13 +2,16 @@
 
 use std::fmt::Display;
 
-use serde::ser::{self, Impossible, Serialize, Serializer};
+use serde::ser::{self, Serialize, Serializer};
 
-use super::StructError;
+use super::{
+    StructError,
+    compound::{Fields, Items},
+    name,
+};
 
 /// Keys on the wire: field number and wire type in one byte.
-const ENTRY: u8 = 0x0a;
-const ENTRY_NAME: u8 = 0x0a;
+pub(super) const ENTRY: u8 = 0x0a;
 const ENTRY_VALUE: u8 = 0x12;
 const NULL: u8 = 0x08;
 const NUMBER: u8 = 0x11;
@@ -16,12 +19,11 @@ const TEXT: u8 = 0x1a;
 const BOOL: u8 = 0x20;
 const STRUCT: u8 = 0x2a;
 const LIST: u8 = 0x32;
-const ITEM: u8 = 0x0a;
 
 /// Guessed size of a document.
 const CAPACITY: usize = 1024;
 
-type Done = Result<(), StructError>;
+pub(super) type Done = Result<(), StructError>;
 
 /// The Struct of a mapping.
 pub(super) fn encoded(value: &impl Serialize) -> Result<Vec<u8>, StructError> {
@@ -34,9 +36,9 @@ pub(super) fn encoded(value: &impl Serialize) -> Result<Vec<u8>, StructError> {
 }
 
 /// Writes one Value; at the top, the fields of a Struct alone.
-struct Writer<'a> {
-    out: &'a mut Vec<u8>,
-    top: bool,
+pub(super) struct Writer<'a> {
+    pub(super) out: &'a mut Vec<u8>,
+    pub(super) top: bool,
 }
 
 impl<'a> Writer<'a> {
@@ -107,14 +109,14 @@ impl<'a> Writer<'a> {
 }
 
 /// Where the parts of an enum's variant began.
-struct Variant {
+pub(super) struct Variant {
     mapping: Option<usize>,
     entry: usize,
     value: usize,
 }
 
 impl Variant {
-    fn end(self, out: &mut Vec<u8>) {
+    pub(super) fn end(self, out: &mut Vec<u8>) {
         end(out, self.value);
         end(out, self.entry);
         if let Some(mapping) = self.mapping {
@@ -123,28 +125,26 @@ impl Variant {
     }
 }
 
-fn begin_entry(out: &mut Vec<u8>, name: &str) -> usize {
+pub(super) fn begin_entry(out: &mut Vec<u8>, name: &str) -> usize {
     out.push(ENTRY);
     let entry = begin(out);
-    out.push(ENTRY_NAME);
-    length(out, name.len());
-    out.extend_from_slice(name.as_bytes());
+    name::write(out, name);
     entry
 }
 
-fn begin_value(out: &mut Vec<u8>) -> usize {
+pub(super) fn begin_value(out: &mut Vec<u8>) -> usize {
     out.push(ENTRY_VALUE);
     begin(out)
 }
 
 /// Leaves room for a short length; where what it is the length of begins.
-fn begin(out: &mut Vec<u8>) -> usize {
+pub(super) fn begin(out: &mut Vec<u8>) -> usize {
     out.push(0);
     out.len()
 }
 
 /// Writes the length of what began there; moves it where the length takes more room than was left.
-fn end(out: &mut Vec<u8>, begun: usize) {
+pub(super) fn end(out: &mut Vec<u8>, begun: usize) {
     let mut rest = out.len() - begun;
     let mut digits = [0; 10];
     let mut count = 0;
@@ -163,7 +163,7 @@ fn end(out: &mut Vec<u8>, begun: usize) {
     }
 }
 
-fn length(out: &mut Vec<u8>, bytes: usize) {
+pub(super) fn length(out: &mut Vec<u8>, bytes: usize) {
     prost::encoding::encode_varint(bytes as u64, out);
 }
 
@@ -301,246 +301,5 @@ impl<'a> Serializer for Writer<'a> {
         let mut fields = Writer { out, top: false }.mapping();
         fields.variant = Some(begun);
         Ok(fields)
-    }
-}
-
-/// Writes a list.
-struct Items<'a> {
-    out: &'a mut Vec<u8>,
-    begun: usize,
-    variant: Option<Variant>,
-}
-
-impl Items<'_> {
-    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        self.out.push(ITEM);
-        let begun = begin(self.out);
-        value.serialize(Writer {
-            out: self.out,
-            top: false,
-        })?;
-        end(self.out, begun);
-        Ok(())
-    }
-
-    fn finish(self) {
-        end(self.out, self.begun);
-        if let Some(variant) = self.variant {
-            variant.end(self.out);
-        }
-    }
-}
-
-/// Writes the fields of a mapping.
-struct Fields<'a> {
-    out: &'a mut Vec<u8>,
-    /// Where the mapping began, where it is not the document itself.
-    end: Option<usize>,
-    /// Where the present entry began.
-    entry: usize,
-    variant: Option<Variant>,
-}
-
-impl Fields<'_> {
-    fn field<T: Serialize + ?Sized>(&mut self, name: &str, value: &T) -> Done {
-        self.entry = begin_entry(self.out, name);
-        self.value(value)
-    }
-
-    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        let begun = begin_value(self.out);
-        value.serialize(Writer {
-            out: self.out,
-            top: false,
-        })?;
-        end(self.out, begun);
-        end(self.out, self.entry);
-        Ok(())
-    }
-
-    fn finish(self) {
-        if let Some(begun) = self.end {
-            end(self.out, begun);
-        }
-        if let Some(variant) = self.variant {
-            variant.end(self.out);
-        }
-    }
-}
-
-macro_rules! items {
-    ($($name:ident $method:ident),*) => {
-        $(impl ser::$name for Items<'_> {
-            type Ok = ();
-            type Error = StructError;
-
-            fn $method<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-                self.item(value)
-            }
-
-            fn end(self) -> Done {
-                self.finish();
-                Ok(())
-            }
-        })*
-    };
-}
-
-items!(
-    SerializeSeq serialize_element, SerializeTuple serialize_element,
-    SerializeTupleStruct serialize_field, SerializeTupleVariant serialize_field
-);
-
-macro_rules! fields {
-    ($($name:ident),*) => {
-        $(impl ser::$name for Fields<'_> {
-            type Ok = ();
-            type Error = StructError;
-
-            fn serialize_field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Done {
-                self.field(key, value)
-            }
-
-            fn end(self) -> Done {
-                self.finish();
-                Ok(())
-            }
-        })*
-    };
-}
-
-fields!(SerializeStruct, SerializeStructVariant);
-
-impl ser::SerializeMap for Fields<'_> {
-    type Ok = ();
-    type Error = StructError;
-
-    fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Done {
-        self.out.push(ENTRY);
-        self.entry = begin(self.out);
-        key.serialize(Name(self.out))
-    }
-
-    fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Done {
-        self.value(value)
-    }
-
-    fn end(self) -> Done {
-        self.finish();
-        Ok(())
-    }
-}
-
-/// Writes the name of a field.
-struct Name<'a>(&'a mut Vec<u8>);
-
-fn no_name<T>() -> Result<T, StructError> {
-    Err(StructError("the keys of a document must be text".to_owned()))
-}
-
-macro_rules! no_names {
-    ($($name:ident $type:ty),*) => {
-        $(fn $name(self, _: $type) -> Done {
-            no_name()
-        })*
-    };
-}
-
-impl Serializer for Name<'_> {
-    type Ok = ();
-    type Error = StructError;
-    type SerializeSeq = Impossible<(), StructError>;
-    type SerializeTuple = Impossible<(), StructError>;
-    type SerializeTupleStruct = Impossible<(), StructError>;
-    type SerializeTupleVariant = Impossible<(), StructError>;
-    type SerializeMap = Impossible<(), StructError>;
-    type SerializeStruct = Impossible<(), StructError>;
-    type SerializeStructVariant = Impossible<(), StructError>;
-
-    no_names!(
-        serialize_bool bool, serialize_i8 i8, serialize_i16 i16, serialize_i32 i32, serialize_i64 i64,
-        serialize_u8 u8, serialize_u16 u16, serialize_u32 u32, serialize_u64 u64, serialize_f32 f32,
-        serialize_f64 f64, serialize_bytes &[u8], serialize_unit_struct &'static str
-    );
-
-    fn serialize_char(self, value: char) -> Done {
-        self.serialize_str(value.encode_utf8(&mut [0; 4]))
-    }
-
-    fn serialize_str(self, value: &str) -> Done {
-        self.0.push(ENTRY_NAME);
-        length(self.0, value.len());
-        self.0.extend_from_slice(value.as_bytes());
-        Ok(())
-    }
-
-    fn serialize_none(self) -> Done {
-        no_name()
-    }
-
-    fn serialize_some<T: Serialize + ?Sized>(self, value: &T) -> Done {
-        value.serialize(self)
-    }
-
-    fn serialize_unit(self) -> Done {
-        no_name()
-    }
-
-    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Done {
-        self.serialize_str(variant)
-    }
-
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, value: &T) -> Done {
-        value.serialize(self)
-    }
-
-    fn serialize_newtype_variant<T: Serialize + ?Sized>(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: &T,
-    ) -> Done {
-        no_name()
-    }
-
-    fn serialize_seq(self, _: Option<usize>) -> Result<Self::SerializeSeq, StructError> {
-        no_name()
-    }
-
-    fn serialize_tuple(self, _: usize) -> Result<Self::SerializeTuple, StructError> {
-        no_name()
-    }
-
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTuple, StructError> {
-        no_name()
-    }
-
-    fn serialize_tuple_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeTuple, StructError> {
-        no_name()
-    }
-
-    fn serialize_map(self, _: Option<usize>) -> Result<Self::SerializeMap, StructError> {
-        no_name()
-    }
-
-    fn serialize_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeMap, StructError> {
-        no_name()
-    }
-
-    fn serialize_struct_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        _: &'static str,
-        _: usize,
-    ) -> Result<Self::SerializeMap, StructError> {
-        no_name()
     }
 }

@@ -1,8 +1,11 @@
 //! `skep server`: this machine as a server of a cluster, and what is done to it on the spot.
 
 mod leave;
+mod lock;
 mod recover;
 pub(crate) mod run;
+mod status;
+mod unlock;
 
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
@@ -26,6 +29,8 @@ Examples:
   skep server --join 10.0.0.1:7443 --token TOKEN --advertise 10.0.0.2
   skep server                                                 goes on as the server that this machine is
   skep server leave                                           takes this machine's server out of its cluster
+  skep server lock                                            from now on, it asks for a passphrase when it starts
+  skep server unlock                                          gives it the passphrase
 
 A server that is one already ignores --init and --join, so that the same command line starts it every time.
 --init writes the administrator's config to the file that --config or SKEP_CONFIG names, else to ~/.skep/config."
@@ -43,6 +48,12 @@ enum Action {
     Leave(HereArgs),
     /// Make this machine's server the only one, where the majority of its cluster is lost for good
     Recover(recover::RecoverArgs),
+    /// Guard the key that seals this server's data with a passphrase, take the passphrase away, or change the key
+    Lock(lock::LockArgs),
+    /// Give its passphrase to this machine's server, which waits for it
+    Unlock(unlock::UnlockArgs),
+    /// Show whether this machine's server runs, or waits for its passphrase
+    Status(HereArgs),
 }
 
 /// Which server of this machine is meant.
@@ -111,6 +122,9 @@ pub(crate) async fn run(args: ServerArgs, ctx: &Context) -> anyhow::Result<ExitC
         None => run::run(&args.run, ctx.config_path()).await,
         Some(Action::Leave(here)) => leave::run(&here).await,
         Some(Action::Recover(recover)) => recover::run(&recover).await,
+        Some(Action::Lock(lock)) => lock::run(lock).await,
+        Some(Action::Unlock(unlock)) => unlock::run(&unlock).await,
+        Some(Action::Status(here)) => status::run(&here).await,
     }
 }
 

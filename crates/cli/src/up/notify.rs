@@ -14,7 +14,12 @@ use std::{
 
 /// The service answers calls.
 pub(crate) fn ready() {
-    tell("READY=1");
+    tell("READY=1\nSTATUS=");
+}
+
+/// The service waits for a passphrase, for as long as it takes: that counts as started.
+pub(crate) fn locked() {
+    tell("READY=1\nSTATUS=waits for `skep server unlock`");
 }
 
 /// The service is ending.

@@ -1,13 +1,13 @@
 //! Server and agent side by side: if one ends, both do.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use anyhow::{Context, anyhow};
 use skep_agent::AgentConfig;
 use skep_server::{Ready, ServerConfig, ServerError};
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
-    sync::oneshot,
+    sync::{Notify, oneshot},
     task::{JoinError, JoinSet},
 };
 use tokio_util::sync::CancellationToken;
@@ -40,7 +40,13 @@ impl Parts {
     }
 
     /// Starts a server alone.
-    pub(crate) fn server(server: ServerConfig) -> Self {
+    pub(crate) fn server(mut server: ServerConfig) -> Self {
+        let locked = Arc::new(Notify::new());
+        server.locked = Some(locked.clone());
+        tokio::spawn(async move {
+            locked.notified().await;
+            notify::locked();
+        });
         let (sender, ready) = oneshot::channel();
         let mut parts = Self::none(Some(ready));
         let shutdown = parts.shutdown.clone();

@@ -5,6 +5,7 @@
 mod harness;
 mod reaching;
 mod reading;
+mod sealed;
 mod writing;
 
 /// A deployment of this many pods.

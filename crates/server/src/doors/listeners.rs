@@ -23,13 +23,13 @@ pub(crate) enum Local {
 }
 
 impl Listeners {
-    /// Binds every address of the configuration.
+    /// Binds every other address of the configuration.
     ///
     /// # Errors
     /// Where one is taken or cannot be used.
-    pub(crate) async fn open(config: &ServerConfig) -> Result<Self, ServerError> {
+    pub(crate) async fn open(local: Local, config: &ServerConfig) -> Result<Self, ServerError> {
         Ok(Self {
-            local: Local::open(config).await?,
+            local,
             loopback: bind(config.listen).await?,
             tls: listen(config).await?,
         })
@@ -57,7 +57,11 @@ impl Listeners {
 }
 
 impl Local {
-    async fn open(config: &ServerConfig) -> Result<Self, ServerError> {
+    /// Binds the socket of the configuration.
+    ///
+    /// # Errors
+    /// Where it is taken or cannot be used.
+    pub(crate) async fn open(config: &ServerConfig) -> Result<Self, ServerError> {
         let path = &config.socket;
         let failed = |why: String| ServerError::Socket {
             path: path.clone(),

@@ -52,6 +52,33 @@ pub(crate) async fn serve_local(local: Local, routes: Routes, shutdown: Cancella
     served.map_err(io::Error::other)
 }
 
+/// Serves on the Unix socket until something has happened, and lets calls in progress end; the socket stays.
+pub(crate) async fn serve_local_until(
+    local: &mut Local,
+    routes: Routes,
+    until: impl Future<Output = ()>,
+) -> io::Result<()> {
+    let builder = builder().add_routes(routes);
+    let served = match local {
+        Local::Socket(socket) => {
+            let listener = socket.listener();
+            let incoming = futures::stream::poll_fn(|cx| {
+                let accepted = listener.poll_accept(cx);
+                accepted.map(|accepted| Some(accepted.map(|(stream, _)| stream)))
+            });
+            builder.serve_with_incoming_shutdown(incoming, until).await
+        }
+        Local::Other(streams) => {
+            let incoming = futures::stream::poll_fn(|cx| {
+                let stream = streams.poll_recv(cx);
+                stream.map(|stream| stream.map(|stream| io::Result::Ok(Stream::Other(stream))))
+            });
+            builder.serve_with_incoming_shutdown(incoming, until).await
+        }
+    };
+    served.map_err(io::Error::other)
+}
+
 /// Serves on a loopback address until `shutdown`; every call must carry the token.
 pub(crate) async fn serve_loopback(
     listener: TcpListener,

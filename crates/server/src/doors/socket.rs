@@ -68,6 +68,11 @@ impl Socket {
         })
     }
 
+    /// The listener, to be listened on for a while.
+    pub(crate) fn listener(&self) -> &UnixListener {
+        &self.listener
+    }
+
     /// The listener, and what removes the file in the end.
     pub(crate) fn into_parts(self) -> (UnixListener, SocketFile) {
         (self.listener, self.guard)

@@ -2,7 +2,9 @@
 
 use std::{path::Path, time::Duration};
 
-use skep_trust::{Ca, Credentials, EnrollError, Identity, Joined, KeyPairFile, Token, Validity, Wire};
+use skep_trust::{
+    Ca, Credentials, EnrollError, Identity, Joined, KeyPairFile, Sealer, Token, Validity, Wire,
+};
 use tokio::time::Instant;
 
 use super::{
@@ -18,13 +20,14 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// The first server of a cluster: makes its CA as well.
-pub(super) fn init(folder: &Path, name: &str, address: &str) -> Result<Record, ServerError> {
-    let ca = match load_new_ca(folder)? {
+pub(super) fn init(folder: &Path, sealer: &Sealer, name: &str, address: &str) -> Result<Record, ServerError> {
+    let ca = match load_new_ca(folder, sealer)? {
         Some(ca) => ca,
         None => {
             let ca = Ca::create(now());
             let pem = ca.certificates_pem() + &ca.key_pem();
-            write_private(&folder.join(NEW_CA_FILE), pem.as_bytes())?;
+            let sealed = sealer.seal(NEW_CA_FILE.as_bytes(), pem.as_bytes());
+            write_private(&folder.join(NEW_CA_FILE), &sealed)?;
             ca
         }
     };
@@ -87,10 +90,12 @@ pub(super) async fn join(
 }
 
 /// The CA that `init` made, where the cluster's state does not hold it yet.
-pub(super) fn load_new_ca(folder: &Path) -> Result<Option<Ca>, ServerError> {
+pub(super) fn load_new_ca(folder: &Path, sealer: &Sealer) -> Result<Option<Ca>, ServerError> {
     let path = folder.join(NEW_CA_FILE);
-    match std::fs::read_to_string(&path) {
-        Ok(pem) => {
+    match std::fs::read(&path) {
+        Ok(sealed) => {
+            let pem = sealer.open(NEW_CA_FILE.as_bytes(), &sealed).map_err(trust)?;
+            let pem = String::from_utf8_lossy(&pem);
             let key = pem.find("-----BEGIN PRIVATE KEY-----").unwrap_or(pem.len());
             Ca::from_pem(&pem[..key], &pem[key..]).map(Some).map_err(trust)
         }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use skep_store::{Member, Start};
-use skep_trust::{Ca, Credentials, Tls, Wire};
+use skep_trust::{Ca, Credentials, Sealer, Tls, Wire};
 
 use self::record::Record;
 use crate::{Begin, ClusterConfig, ServerError};
@@ -25,6 +25,7 @@ const NEW_CA_FILE: &str = "new-ca.pem";
 pub(crate) struct Home {
     folder: PathBuf,
     record: Record,
+    sealer: Sealer,
     pub tls: Tls,
 }
 
@@ -37,13 +38,14 @@ impl Home {
         config: &ClusterConfig,
         bound: SocketAddr,
         wire: &Wire,
+        sealer: Sealer,
     ) -> Result<Self, ServerError> {
         let folder = config.home.clone();
         let address = advertised(&config.advertise, bound)?;
         let record = match (Record::load(&folder)?, &config.begin) {
             (Some(record), _) => record.check(&config.name, &address)?,
             (None, Begin::Resume) => return Err(nobody_yet(&folder)),
-            (None, Begin::Init) => begin::init(&folder, &config.name, &address)?,
+            (None, Begin::Init) => begin::init(&folder, &sealer, &config.name, &address)?,
             (None, Begin::Join { servers, token }) => {
                 begin::join(wire, &folder, &config.name, &address, servers, token).await?
             }
@@ -57,7 +59,12 @@ impl Home {
             ))
         };
         let tls = Tls::new(credentials.ok_or_else(lost)?).map_err(trust)?;
-        Ok(Self { folder, record, tls })
+        Ok(Self {
+            folder,
+            record,
+            sealer,
+            tls,
+        })
     }
 
     /// This server, as the others know it.
@@ -104,7 +111,7 @@ impl Home {
     /// # Errors
     /// Where its file cannot be read.
     pub(crate) fn new_ca(&self) -> Result<Option<Ca>, ServerError> {
-        begin::load_new_ca(&self.folder)
+        begin::load_new_ca(&self.folder, &self.sealer)
     }
 
     /// The new CA is in the cluster's state: its file goes.

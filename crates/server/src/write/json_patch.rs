@@ -67,6 +67,10 @@ mod tests {
         apply(&mut document, &patch).unwrap();
         assert_eq!(document, json!({ "data": { "a": "d", "c": "b" } }));
         assert!(apply(&mut document, &json!([{ "op": "remove", "path": "/x" }])).is_err());
-        assert!(apply(&mut document, &json!({})).unwrap_err().contains("no JSON patch"));
+        assert!(
+            apply(&mut document, &json!({}))
+                .unwrap_err()
+                .contains("no JSON patch")
+        );
     }
 }

@@ -14,8 +14,7 @@ use skep_state::{Change, State};
 use super::{
     ATTEMPTS, admission,
     commit::{Commit, result_of},
-    json_patch,
-    response,
+    json_patch, response,
     update::carried_over,
 };
 use crate::{core::Core, failure::Failure, read};

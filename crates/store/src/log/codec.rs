@@ -210,3 +210,75 @@ fn read_u64s<const N: usize>(r: &mut impl Read) -> io::Result<[u64; N]> {
 fn damaged(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::vault::testing::keyed;
+
+    fn normal(bytes: &[u8]) -> Payload {
+        EntryPayload::Normal(Command::from_json(bytes.into()))
+    }
+
+    fn written(payload: Payload, seal: &Seal, id: LogId) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let record = PayloadRecord::new(payload, seal, id);
+        assert_eq!(record.encode(&mut bytes).unwrap(), bytes.len());
+        bytes
+    }
+
+    fn read(bytes: &[u8], seal: &Seal, id: LogId) -> io::Result<Vec<u8>> {
+        match PayloadRecord::decode(bytes)?.open(seal, id)? {
+            EntryPayload::Normal(command) => Ok(command.json().to_vec()),
+            other => Err(damaged(format!("{other:?}"))),
+        }
+    }
+
+    #[test]
+    fn a_record_is_opened_at_its_place_alone() {
+        let (seal, here) = (keyed(1), log_id(2, 7));
+        let bytes = written(normal(b"word"), &seal, here);
+        assert!(!bytes.windows(4).any(|window| window == b"word"));
+        assert_eq!(read(&bytes, &seal, here).unwrap(), b"word");
+        for elsewhere in [log_id(2, 8), log_id(3, 7)] {
+            let error = read(&bytes, &seal, elsewhere).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::InvalidData, "{error}");
+        }
+        assert!(read(&bytes, &keyed(2), here).is_err());
+        assert!(read(&bytes, &Seal::default(), here).is_err());
+    }
+
+    #[test]
+    fn what_is_not_sealed_is_refused_where_all_else_is() {
+        let (seal, here) = (keyed(1), log_id(2, 7));
+        let bytes = written(normal(b"word"), &Seal::default(), here);
+        assert_eq!(read(&bytes, &Seal::default(), here).unwrap(), b"word");
+        assert!(read(&bytes, &seal, here).is_err());
+        assert_eq!(read(&bytes, &seal.or_clear(), here).unwrap(), b"word");
+    }
+
+    #[test]
+    fn entries_without_a_command_are_sealed_as_well() {
+        let (seal, here) = (keyed(1), log_id(2, 7));
+        let bytes = written(EntryPayload::Blank, &seal, here);
+        assert!(bytes.len() > 9, "it carries its seal");
+        let opened = PayloadRecord::decode(&bytes[..])
+            .unwrap()
+            .open(&seal, here)
+            .unwrap();
+        assert!(matches!(opened, EntryPayload::Blank));
+    }
+
+    proptest! {
+        #[test]
+        fn a_changed_byte_is_refused_and_never_read(at in any::<prop::sample::Index>(), flip in 1u8..) {
+            let (seal, here) = (keyed(1), log_id(2, 7));
+            let mut bytes = written(normal(&[7; 300]), &seal, here);
+            let at = at.index(bytes.len());
+            bytes[at] ^= flip;
+            prop_assert!(read(&bytes, &seal, here).is_err());
+        }
+    }
+}

@@ -88,7 +88,7 @@ impl Partial {
     }
 
     fn write(mut self, snapshots: &Snapshots, bytes: &[u8]) -> io::Result<Self> {
-        let needed = snapshots.reserve() + bytes.len() as u64;
+        let needed = snapshots.care().reserve + bytes.len() as u64;
         if let Some(free) = self.path.parent().and_then(space::free_bytes)
             && free < needed
         {

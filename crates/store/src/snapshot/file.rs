@@ -10,10 +10,12 @@ use skep_state::{Restore, State};
 
 use super::{
     Head,
+    decode::for_each_record,
     frames::{FrameReader, FrameWriter, damaged},
+    gentle::{Care, Gentle},
     sealed::{SealedReader, SealedWriter},
 };
-use crate::{folder, space, vault::Seal};
+use crate::{folder, vault::Seal};
 
 /// No record is longer than this; a longer one is damage that the checksums missed.
 const RECORD_BYTES_MAX: usize = 256 * 1024 * 1024;
@@ -45,15 +47,11 @@ impl SnapshotFile {
 
 /// Writes a snapshot to `path`, whole or not at all; how many bytes it has.
 ///
-/// Gives up with `StorageFull` once fewer than `reserve` bytes are free: the log needs them more.
-pub(crate) fn write(path: &Path, head: &Head, state: &State, seal: &Seal, reserve: u64) -> io::Result<u64> {
+/// Gives up with `StorageFull` once fewer bytes are free than are to stay so: the log needs them more.
+pub(crate) fn write(path: &Path, head: &Head, state: &State, seal: &Seal, care: &Care) -> io::Result<u64> {
     let mut bytes = 0;
     folder::write_file(path, |file| {
-        let out = Careful {
-            file,
-            dir: path.parent().unwrap_or(Path::new(".")),
-            reserve,
-        };
+        let out = Gentle::new(file, path.parent().unwrap_or(Path::new(".")), care);
         bytes = encode(out, head, state, seal)?;
         Ok(())
     })?;
@@ -75,12 +73,13 @@ pub(crate) fn encode(out: impl Write, head: &Head, state: &State, seal: &Seal) -
 /// Reads a snapshot, checking all of it.
 pub(crate) fn read(path: &Path, seal: &Seal) -> io::Result<(Head, State)> {
     let mut frames = FrameReader::new(open(path, seal)?)?;
-    let head = read_record(&mut frames)?.ok_or_else(|| damaged("it is empty"))?;
+    let mut head = Vec::new();
+    if !read_record(&mut frames, &mut head)? {
+        return Err(damaged("it is empty"));
+    }
     let head: Head = serde_json::from_slice(&head)?;
     let mut restore = Restore::default();
-    while let Some(record) = read_record(&mut frames)? {
-        restore.push(&record).map_err(invalid)?;
-    }
+    for_each_record(&mut frames, |record| restore.take(record).map_err(invalid))?;
     frames.finish()?;
     Ok((head, restore.finish().map_err(invalid)?))
 }
@@ -96,50 +95,23 @@ fn write_record(out: &mut impl Write, record: &[u8]) -> io::Result<()> {
     out.write_all(record)
 }
 
-/// `None` at the end.
-fn read_record(input: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
+/// Adds the next record to `out`; false at the end.
+pub(super) fn read_record(input: &mut impl Read, out: &mut Vec<u8>) -> io::Result<bool> {
     let mut len = [0; 4];
     if input.read(&mut len[..1])? == 0 {
-        return Ok(None);
+        return Ok(false);
     }
     input.read_exact(&mut len[1..])?;
     let len = u32::from_be_bytes(len) as usize;
     if len > RECORD_BYTES_MAX {
         return Err(damaged("the length of a record is damaged"));
     }
-    let mut record = vec![0; len];
-    input.read_exact(&mut record)?;
-    Ok(Some(record))
+    let start = out.len();
+    out.resize(start + len, 0);
+    input.read_exact(&mut out[start..])?;
+    Ok(true)
 }
 
 fn invalid(error: skep_state::RestoreError) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, error)
-}
-
-/// Writes to a file as long as enough space stays free.
-struct Careful<'a> {
-    file: &'a mut File,
-    dir: &'a Path,
-    reserve: u64,
-}
-
-impl Write for Careful<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let needed = self.reserve + bytes.len() as u64;
-        match space::free_bytes(self.dir) {
-            Some(free) if free < needed => Err(io::Error::new(
-                io::ErrorKind::StorageFull,
-                format!(
-                    "{} are free and {} are kept in reserve: free some space",
-                    space::mib(free),
-                    space::mib(self.reserve)
-                ),
-            )),
-            _ => self.file.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
-    }
 }

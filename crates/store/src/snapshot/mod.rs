@@ -1,15 +1,17 @@
 //! Snapshots of the state: written whole or not at all, checksummed, the last two kept.
 
+mod decode;
 mod file;
 mod framed;
 mod frames;
+mod gentle;
 mod head;
 mod sealed;
 
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use skep_state::State;
@@ -23,6 +25,7 @@ use crate::{
 };
 pub(crate) use file::{ClearFile, SnapshotFile, encode, open, write};
 pub(crate) use framed::framed;
+pub(crate) use gentle::Care;
 pub(crate) use head::Head;
 pub use sealed::SealedWriter;
 
@@ -52,8 +55,7 @@ pub(crate) struct Attempt {
 pub(crate) struct Snapshots {
     dir: PathBuf,
     seal: Seal,
-    /// Bytes that a snapshot leaves free.
-    reserve: u64,
+    care: Arc<Care>,
     newest: Mutex<Option<(SnapshotMeta, SnapshotInfo)>>,
     /// Held while the folder changes.
     busy: Mutex<()>,
@@ -73,7 +75,7 @@ impl Snapshots {
         let snapshots = Self {
             dir,
             seal,
-            reserve,
+            care: Arc::new(Care::new(reserve)),
             newest: Mutex::default(),
             busy: Mutex::default(),
             attempts: watch::Sender::default(),
@@ -98,7 +100,7 @@ impl Snapshots {
     pub(crate) fn take(&self, head: &Head, state: &State) -> Result<SnapshotInfo, SnapshotError> {
         let _busy = self.lock();
         let path = self.path_of(&head.meta);
-        let result = file::write(&path, head, state, &self.seal, self.reserve)
+        let result = file::write(&path, head, state, &self.seal, &self.care)
             .map(|bytes| SnapshotInfo {
                 path,
                 revision: state.revision(),
@@ -151,13 +153,14 @@ impl Snapshots {
         &self.seal
     }
 
-    /// Bytes that are to stay free.
-    pub(crate) fn reserve(&self) -> u64 {
-        self.reserve
+    /// What large files leave to others.
+    pub(crate) fn care(&self) -> &Arc<Care> {
+        &self.care
     }
 
-    /// Blocks until nothing changes in the folder any more.
+    /// Gives up what is being written, and blocks until nothing changes in the folder any more.
     pub(crate) fn settle(&self) {
+        self.care.close();
         drop(self.lock());
     }
 

@@ -110,6 +110,14 @@ impl<W: Write> SealedWriter<W> {
         Self::new(out, &Seal::new(Some(vault)))
     }
 
+    /// Lets all through as it is.
+    ///
+    /// # Errors
+    /// Where `out` fails.
+    pub fn clear(out: W) -> io::Result<Self> {
+        Self::new(out, &Seal::default())
+    }
+
     /// Writes the last piece. What it wrote to, and how many bytes that were.
     ///
     /// # Errors
@@ -248,5 +256,106 @@ impl<R: Read> Read for SealedReader<R> {
         out[..taken].copy_from_slice(&self.piece[self.at..self.at + taken]);
         self.at += taken;
         Ok(taken)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::vault::testing::keyed;
+
+    fn written(bytes: &[u8], seal: &Seal) -> Vec<u8> {
+        let mut writer = SealedWriter::new(Vec::new(), seal).unwrap();
+        writer.write_all(bytes).unwrap();
+        let (file, len) = writer.finish().unwrap();
+        assert_eq!(len, file.len() as u64);
+        file
+    }
+
+    fn read(file: &[u8], seal: &Seal) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        SealedReader::new(file, seal)?.read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Where the pieces begin and end.
+    fn pieces(file: &[u8], label: &str) -> Vec<(usize, usize)> {
+        let mut from = 8 + 4 + 16 + 2 + label.len();
+        let mut pieces = Vec::new();
+        while from < file.len() {
+            let len: [u8; 4] = file[from..from + 4].try_into().unwrap();
+            let to = from + 4 + (u32::from_be_bytes(len) & !LAST) as usize;
+            pieces.push((from, to));
+            from = to;
+        }
+        pieces
+    }
+
+    #[test]
+    fn what_was_sealed_comes_back_whatever_its_length() {
+        let seal = keyed(1);
+        for len in [
+            0,
+            1,
+            PIECE_BYTES - 1,
+            PIECE_BYTES,
+            PIECE_BYTES + 1,
+            3 * PIECE_BYTES,
+        ] {
+            let bytes: Vec<u8> = (0..len).map(|at| (at % 251) as u8).collect();
+            let file = written(&bytes, &seal);
+            assert!(read(&file, &seal).unwrap() == bytes, "{len} bytes");
+            assert!(read(&file, &keyed(2)).is_err(), "another key");
+        }
+    }
+
+    #[test]
+    fn what_is_in_the_clear_passes_only_where_it_may() {
+        let bytes = [7; 1000];
+        let file = written(&bytes, &Seal::default());
+        assert_eq!(file, bytes);
+        assert_eq!(read(&file, &Seal::default()).unwrap(), bytes);
+        assert_eq!(read(&file, &keyed(1).or_clear()).unwrap(), bytes);
+        assert!(read(&file, &keyed(1)).is_err());
+    }
+
+    #[test]
+    fn pieces_are_neither_swapped_nor_left_out_nor_taken_from_elsewhere() {
+        let seal = keyed(1);
+        let label = seal.label().unwrap();
+        let bytes = vec![7; 3 * PIECE_BYTES];
+        let (file, other) = (written(&bytes, &seal), written(&bytes, &seal));
+        let at = pieces(&file, &label);
+        let piece = |number: usize| &file[at[number].0..at[number].1];
+        let head = &file[..at[0].0];
+        let swapped = [head, piece(1), piece(0), piece(2)].concat();
+        let shorter = [head, piece(0), piece(2)].concat();
+        let cut = [head, piece(0), piece(1)].concat();
+        let longer = [&file[..], piece(2)].concat();
+        let foreign = [head, &other[at[0].0..at[0].1], piece(1), piece(2)].concat();
+        for wrong in [swapped, shorter, cut, longer, foreign] {
+            assert!(read(&wrong, &seal).is_err());
+        }
+        assert!(read(&[head, piece(0), piece(1), piece(2)].concat(), &seal).unwrap() == bytes);
+    }
+
+    proptest! {
+        #[test]
+        fn any_changed_byte_is_refused(at in any::<prop::sample::Index>(), flip in 1u8..) {
+            let seal = keyed(1);
+            let mut file = written(&[7; 1000], &seal);
+            let at = at.index(file.len());
+            file[at] ^= flip;
+            prop_assert!(read(&file, &seal).is_err());
+        }
+
+        #[test]
+        fn any_missing_end_is_refused(at in any::<prop::sample::Index>()) {
+            let seal = keyed(1);
+            let file = written(&[7; 1000], &seal);
+            prop_assert!(read(&file[..at.index(file.len())], &seal).is_err());
+        }
     }
 }

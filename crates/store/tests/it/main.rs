@@ -7,6 +7,7 @@ mod compaction;
 mod crash;
 mod damage;
 mod disk_full;
+mod sealed;
 
 use skep_api::{ConfigMap, Object, ObjectKey};
 use skep_state::{Applied, Change, Entry, Outcome, State};

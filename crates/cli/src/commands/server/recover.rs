@@ -6,7 +6,10 @@ use anyhow::bail;
 use clap::Args;
 
 use super::HereArgs;
-use crate::output;
+use crate::{
+    output,
+    passphrase::{self, PassphraseArgs},
+};
 
 #[derive(Args, Clone, Debug)]
 pub(super) struct RecoverArgs {
@@ -15,6 +18,8 @@ pub(super) struct RecoverArgs {
     /// Yes, the other servers are lost and stay off
     #[arg(long)]
     the_others_are_lost: bool,
+    #[command(flatten)]
+    passphrase: PassphraseArgs,
 }
 
 const WARNING: &str = "\
@@ -34,7 +39,8 @@ pub(super) async fn run(args: &RecoverArgs) -> anyhow::Result<ExitCode> {
         bail!("{WARNING}");
     }
     let folder = args.here.data_dir.clone();
-    let recover = move || skep_server::recover(&folder, &folder.join("server"));
+    let mut keys = passphrase::keys_of(&folder.join("server"), &args.passphrase).await?;
+    let recover = move || skep_server::recover(&folder, &folder.join("server"), &mut keys);
     let recovered = tokio::task::spawn_blocking(recover).await??;
     output::write(&format!(
         "Server {} ({}) is the only server of its cluster now, at revision {}.\n\
