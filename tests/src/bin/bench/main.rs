@@ -1,17 +1,18 @@
 //! `./dev bench`: skep beside its peers, in one run.
 //!
-//! `bench NAME... [--json] [--rounds N]`; names: `deploy`, `idle`, `state`.
+//! `bench NAME... [--json] [--rounds N]`; names: `deploy`, `idle`, `scheduler`, `state`.
 
 use std::process::ExitCode;
 
 mod deploy;
 mod idle;
 mod report;
+mod scheduler;
 mod state;
 
 use report::Report;
 
-const USAGE: &str = "usage: bench NAME... [--json] [--rounds N]\n  NAME: deploy, idle, state";
+const USAGE: &str = "usage: bench NAME... [--json] [--rounds N]\n  NAME: deploy, idle, scheduler, state";
 
 fn main() -> ExitCode {
     let mut report = Report::default();
@@ -25,7 +26,7 @@ fn main() -> ExitCode {
                 Some(count) => rounds = count,
                 None => return usage("--rounds takes a number"),
             },
-            "deploy" | "idle" | "state" => names.push(arg),
+            "deploy" | "idle" | "scheduler" | "state" => names.push(arg),
             other => return usage(&format!("no benchmark is called {other}")),
         }
     }
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         match name.as_str() {
             "deploy" => deploy::run(&mut report, rounds),
             "idle" => idle::run(&mut report),
+            "scheduler" => scheduler::run(&mut report),
             _ => state::run(&mut report),
         }
     }

@@ -64,7 +64,7 @@ impl Report {
             .unwrap_or(0)
             .max(3);
         println!(
-            "{:8} {:width$} {:>10} {:>10} {:5} {:>7} {:>7}  met",
+            "{:9} {:width$} {:>10} {:>10} {:5} {:>7} {:>7}  met",
             "bench", "row", "ours", "peer", "unit", "ratio", "aim"
         );
         for row in &self.rows {
@@ -78,7 +78,7 @@ impl Report {
                 aim,
             } = row;
             println!(
-                "{bench:8} {name:width$} {ours:>10.2} {peer:>10.2} {unit:5} {ratio:>7.2} {aim:>7.2}  {met}"
+                "{bench:9} {name:width$} {ours:>10.2} {peer:>10.2} {unit:5} {ratio:>7.4} {aim:>7.2}  {met}"
             );
         }
     }
