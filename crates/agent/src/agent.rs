@@ -10,11 +10,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    AgentConfig, AgentError, CpuManager,
+    AgentConfig, AgentError,
     blocking::{blocking, caught},
     checkpoint::{self, CheckpointError, Disk, Saved},
     clock, cpus,
-    devices::{self, CpuPolicy, Devices, cpus_of, find_gpus},
+    devices::{self, CpuPolicy, Devices, find_gpus},
     engine::{self, EngineState},
     eviction::Evictor,
     gc, local,
@@ -101,7 +101,11 @@ async fn start(
     let (prober, probes) = Prober::new();
     let first = first_look(runtime.as_ref()).await;
     let machine = machine(&config, &facts).await;
-    let devices = Devices::new(&config.devices, config.gpus.clone(), cpu_policy(&config)?);
+    let devices = Devices::new(
+        &config.devices,
+        config.gpus.clone(),
+        CpuPolicy::of(&config).map_err(AgentError::Config)?,
+    );
     let shared = Arc::new(Shared::new(config, runtime, machine, prober, devices));
     if let Some(info) = &first.info {
         find_gpus(&shared, info).await;
@@ -217,38 +221,6 @@ async fn first_look(runtime: &dyn Runtime) -> EngineState {
             away: Some((clock::now(), "it is slow to answer".to_owned())),
         },
     }
-}
-
-/// Who has CPUs to himself.
-fn cpu_policy(config: &AgentConfig) -> Result<CpuPolicy, AgentError> {
-    let all = cpus_of(&config.system_root);
-    let ids: BTreeSet<u32> = all.iter().map(|cpu| cpu.id).collect();
-    let reserved = reserved_cpus(config, &ids)?;
-    if config.cpu_manager == CpuManager::None {
-        return Ok(CpuPolicy::none(all));
-    }
-    if reserved.is_empty() {
-        let message = "the CPU manager `static` leaves the system no CPU of its own: keep some back with --reserved-cpus, \
-                       such as --reserved-cpus 0, or with --system-reserved, such as --system-reserved cpu=500m";
-        return Err(AgentError::Config(message.to_owned()));
-    }
-    Ok(CpuPolicy::whole(all, reserved))
-}
-
-/// The CPUs named, else the first ones, as many as are kept back.
-fn reserved_cpus(config: &AgentConfig, all: &BTreeSet<u32>) -> Result<BTreeSet<u32>, AgentError> {
-    if let Some(named) = &config.reserved_cpus {
-        if let Some(unknown) = named.difference(all).next() {
-            let message = format!("cannot reserve CPU {unknown}: this machine has no such CPU");
-            return Err(AgentError::Config(message));
-        }
-        return Ok(named.clone());
-    }
-    let kept_back = config.system_reserved.get("cpu").map_or(0, |cpus| cpus.millis());
-    let count = usize::try_from(kept_back.max(0))
-        .unwrap_or(usize::MAX)
-        .div_ceil(1000);
-    Ok(all.iter().copied().take(count).collect())
 }
 
 async fn machine(config: &AgentConfig, facts: &MachineFacts) -> Machine {

@@ -40,6 +40,8 @@ pub enum Reason {
     Forbidden,
     /// A disruption budget stands in the way.
     DisruptionBudget,
+    /// Something else has to be started first.
+    StartFirst,
 }
 
 impl FieldError {
@@ -79,6 +81,7 @@ impl Reason {
             Self::NotSupported => "NotSupported",
             Self::Forbidden => "Forbidden",
             Self::DisruptionBudget => "DisruptionBudget",
+            Self::StartFirst => "StartFirst",
         }
     }
 }

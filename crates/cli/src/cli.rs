@@ -90,6 +90,8 @@ pub(crate) enum Command {
     Describe(commands::describe::DescribeArgs),
     /// Show what apply would change
     Diff(commands::diff::DiffArgs),
+    /// Empty nodes: cordon them and evict their pods
+    Drain(commands::drain::DrainArgs),
     /// Change an object in an editor
     Edit(commands::edit::EditArgs),
     /// Show what happened
@@ -108,6 +110,8 @@ pub(crate) enum Command {
     Member(commands::member::MemberArgs),
     /// Change fields of an object
     Patch(commands::patch::PatchArgs),
+    /// Show what apply would do: changes, places of pods, preemptions, obstacles
+    Plan(commands::plan::PlanArgs),
     /// Follow, undo, restart and pause rollouts of deployments
     Rollout(commands::rollout::RolloutArgs),
     /// Set the number of pods
@@ -138,11 +142,11 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ("Cluster commands", &["member", "token", "snapshot", "ca", "cert"]),
     (
         "Basic commands",
-        &["apply", "create", "get", "explain", "edit", "delete"],
+        &["apply", "plan", "create", "get", "explain", "edit", "delete"],
     ),
     (
         "Deploy commands",
-        &["rollout", "scale", "set", "cordon", "uncordon"],
+        &["rollout", "scale", "set", "cordon", "uncordon", "drain"],
     ),
     ("Look inside", &["describe", "logs", "exec", "events", "wait"]),
     (
@@ -257,6 +261,7 @@ mod tests {
 
             Basic commands:
               apply          Make objects as files describe them
+              plan           Show what apply would do: changes, places of pods, preemptions, obstacles
               create         Create an object from a file or from flags
               get            Show objects
               explain        Say what the fields of a kind are for
@@ -269,6 +274,7 @@ mod tests {
               set            Change images, variables and resources of pod templates
               cordon         Keep new pods away from a node
               uncordon       Let a node take new pods again
+              drain          Empty nodes: cordon them and evict their pods
 
             Look inside:
               describe       Explain objects: their fields, what they wait for, their events
@@ -338,6 +344,10 @@ mod tests {
             "patch deploy web -p {} --type=merge",
             "patch deploy web --type json --patch-file p.json --subresource=scale",
             "diff -f a.yaml",
+            "plan -f a.yaml --validate=warn",
+            "apply -f a.yaml --check-revision 5f2c",
+            "drain n1 n2 --timeout 5m --ignore-daemonsets --delete-emptydir-data --force --grace-period=0",
+            "drain -l rack=7 --pod-selector app=web --disable-eviction --start-first=false --dry-run=server",
             "explain pods.spec --recursive",
             "api-resources --namespaced=true -o wide",
             "config set-context --current --namespace=shop",

@@ -1,9 +1,9 @@
 //! What every cluster comes with: priority classes, tiers and pools. They can be edited and deleted, and stay so.
 
 use skep_api::{
-    IntOrString, Namespace, NodePool, NodePoolSpec, Object, ObjectKey, ObjectMeta, PriorityClass,
-    TierDisruptionBudget, TierSpread, UnsatisfiableConstraintAction, WorkloadTier, WorkloadTierSpec,
-    well_known,
+    IntOrString, Namespace, NodePool, NodePoolSpec, NodePoolStatus, Object, ObjectKey, ObjectMeta,
+    PriorityClass, TierDisruptionBudget, TierSpread, UnsatisfiableConstraintAction, WorkloadTier,
+    WorkloadTierSpec, well_known,
 };
 use skep_state::{Change, State};
 
@@ -157,7 +157,11 @@ fn pool(name: &str, description: &str) -> NodePool {
             max_per_zone: Some(20),
             ..NodePoolSpec::default()
         },
-        ..NodePool::default()
+        // As it will be found: nothing has to be written about a pool without nodes.
+        status: NodePoolStatus {
+            observed_generation: 1,
+            ..NodePoolStatus::default()
+        },
     }
 }
 

@@ -12,6 +12,7 @@ mod deployment;
 mod disruption;
 mod event_garbage;
 pub mod events;
+mod forecast;
 mod garbage;
 mod hash;
 mod manager;
@@ -27,6 +28,7 @@ mod tier_budget;
 
 pub use controller::{Context, Controller, EventNote, Lease, Reconciled};
 pub use defaults::{DEFAULTS_ANNOTATION, DEFAULTS_VERSION, SYSTEM_NAMESPACE, missing_defaults};
+pub use forecast::{Forecast, Placed, Preempted, forecast};
 pub use manager::{Draft, Fate, Manager, Moment, Origin, Work};
 pub use settings::{Ipv4Block, ParseBlockError, Settings};
 

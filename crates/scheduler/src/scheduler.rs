@@ -6,7 +6,7 @@ use skep_api::{Node, Pod, Resource};
 
 use crate::{
     batch::Batch,
-    decision::Decision,
+    decision::{Decision, Outcome},
     explain::Explanation,
     filter::Rejection,
     rules::Rules,
@@ -87,21 +87,33 @@ impl Scheduler {
         for pod in pending {
             self.tables.remove_pod(&pod.metadata.uid);
         }
-        let mut order: Vec<usize> = (0..pending.len()).collect();
-        order.sort_by_key(|index| Reverse(pending[*index].spec.effective_priority()));
+        let priority = |pod: &&Pod| Reverse(pod.spec.effective_priority());
         let mut batch = Batch::new(&mut self.tables);
-        let mut outcomes: Vec<(usize, _)> = order
-            .into_iter()
-            .map(|index| (index, batch.place(pending[index], &mut self.tables)))
-            .collect();
-        batch.finish(&mut self.tables);
-        outcomes.sort_unstable_by_key(|(index, _)| *index);
-        let decision = |(index, outcome): (usize, _)| Decision {
-            key: pending[index].key(),
-            uid: pending[index].metadata.uid.clone(),
-            outcome,
+        let decisions = if pending.is_sorted_by_key(priority) {
+            let decide = pending.iter().copied();
+            decide
+                .map(|pod| decision(pod, batch.place(pod, &mut self.tables)))
+                .collect()
+        } else {
+            let mut order: Vec<usize> = (0..pending.len()).collect();
+            order.sort_by_key(|index| priority(&pending[*index]));
+            let mut placed = BTreeMap::new();
+            for index in order {
+                let pod = pending[index];
+                placed.insert(index, decision(pod, batch.place(pod, &mut self.tables)));
+            }
+            placed.into_values().collect()
         };
-        outcomes.into_iter().map(decision).collect()
+        batch.finish(&mut self.tables);
+        decisions
+    }
+
+    /// True where a pod that is placed may help another one that fits nowhere: some pod must be near others, or evenly spread.
+    pub fn placing_may_help(&self) -> bool {
+        let templates = &self.tables.templates.rows;
+        templates
+            .iter()
+            .any(|(_, template)| !template.affinity.is_empty() || !template.even.is_empty())
     }
 
     /// What [`Scheduler::schedule`] would decide, without anything being changed: for plans, autoscaling, rebalancing.
@@ -168,6 +180,14 @@ impl Scheduler {
         placed.into_iter().for_each(|placed| tables.weigh(placed, 1));
         tables.release(template);
         Some(seen)
+    }
+}
+
+fn decision(pod: &Pod, outcome: Outcome) -> Decision {
+    Decision {
+        key: pod.key(),
+        uid: pod.metadata.uid.clone(),
+        outcome,
     }
 }
 

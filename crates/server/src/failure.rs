@@ -29,6 +29,8 @@ pub(crate) enum Failure {
     Forbidden(Kind, ObjectKey, String),
     /// It may be done later: what stands in the way now.
     TooManyRequests(Kind, ObjectKey, String, Vec<FieldError>),
+    /// What the request is based on does not hold any more.
+    Stale(String),
     /// The revision asked for is compacted.
     Expired(String),
     /// A document is larger than the limit.
@@ -44,7 +46,7 @@ impl Failure {
         match self {
             Self::NotFound(..) => Code::NotFound,
             Self::AlreadyExists(..) => Code::AlreadyExists,
-            Self::Conflict(..) => Code::Aborted,
+            Self::Conflict(..) | Self::Stale(_) => Code::Aborted,
             Self::Invalid { .. } | Self::BadRequest(_) => Code::InvalidArgument,
             Self::Forbidden(..) => Code::PermissionDenied,
             Self::Expired(_) => Code::OutOfRange,
@@ -58,7 +60,7 @@ impl Failure {
         match self {
             Self::NotFound(..) => "NotFound",
             Self::AlreadyExists(..) => "AlreadyExists",
-            Self::Conflict(..) => "Conflict",
+            Self::Conflict(..) | Self::Stale(_) => "Conflict",
             Self::Invalid { .. } => "Invalid",
             Self::BadRequest(_) => "BadRequest",
             Self::Forbidden(..) => "Forbidden",
@@ -85,6 +87,7 @@ impl Failure {
             }
             Self::TooManyRequests(_, _, message, _)
             | Self::BadRequest(message)
+            | Self::Stale(message)
             | Self::Expired(message)
             | Self::TooLarge(message)
             | Self::Unavailable(message)

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use skep_api::{
     convert, explain,
     proto::{
-        AgentMessage, ApiResourcesRequest, ApiResourcesResponse, ApplyRequest, CreateRequest, DeleteRequest,
-        DeleteResponse, DescribeResponse, ExecInput, ExecOutput, ExplainRequest, ExplainResponse, GetRequest,
-        GetResponse, InfoRequest, InfoResponse, ListRequest, ListResponse, LogChunk, LogsRequest,
-        PatchRequest, ServerMessage, TableResponse, TunnelDown, TunnelUp, UpdateRequest, WatchEvent,
-        WatchRequest, WriteResponse, cluster_server::Cluster, node_server, tunnel_up,
+        AgentMessage, ApiResourcesRequest, ApiResourcesResponse, ApplyPlanRequest, ApplyPlanResponse,
+        ApplyRequest, CreateRequest, DeleteRequest, DeleteResponse, DescribeResponse, EvictRequest,
+        EvictResponse, ExecInput, ExecOutput, ExplainRequest, ExplainResponse, GetRequest, GetResponse,
+        InfoRequest, InfoResponse, ListRequest, ListResponse, LogChunk, LogsRequest, PatchRequest,
+        PlanRequest, PlanResponse, ServerMessage, TableResponse, TunnelDown, TunnelUp, UpdateRequest,
+        WatchEvent, WatchRequest, WriteResponse, cluster_server::Cluster, node_server, tunnel_up,
     },
 };
 use skep_trust::Identity;
@@ -64,6 +65,18 @@ impl Cluster for ClusterService {
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Answer<DeleteResponse> {
         answer(write::delete(&self.0, request.into_inner()).await)
+    }
+
+    async fn evict(&self, request: Request<EvictRequest>) -> Answer<EvictResponse> {
+        answer(write::evict(&self.0, request.into_inner()).await)
+    }
+
+    async fn plan(&self, request: Request<PlanRequest>) -> Answer<PlanResponse> {
+        answer(write::plan(&self.0, request.into_inner()).await)
+    }
+
+    async fn apply_plan(&self, request: Request<ApplyPlanRequest>) -> Answer<ApplyPlanResponse> {
+        answer(write::apply_plan(&self.0, request.into_inner()).await)
     }
 
     async fn get(&self, request: Request<GetRequest>) -> Answer<GetResponse> {

@@ -52,12 +52,25 @@ impl State {
     }
 
     fn apply_change(&mut self, change: &Change, now: Time) -> Outcome {
+        if let Verb::All(changes) = &change.verb {
+            return self.apply_all(changes, now);
+        }
         let mut budgets = Vec::new();
         let step = self.decide(change, now, &mut budgets)?;
         for budget in budgets {
             self.put(budget);
         }
         Ok(self.take(step))
+    }
+
+    fn apply_all(&mut self, changes: &[Change], now: Time) -> Outcome {
+        let mut trial = self.clone();
+        let mut last = Err(Refusal::Invalid("there is nothing to do".to_owned()));
+        for change in changes {
+            last = Ok(trial.apply_change(change, now)?);
+        }
+        *self = trial;
+        last
     }
 
     /// What becomes of the object the change is about. The budgets of an eviction, as they are then, go to `budgets`.
@@ -89,6 +102,10 @@ impl State {
                 let current = rules::present(self, Kind::Pod, pod, only_if)?;
                 rules::bind(current, node, now)
             }
+            // Taken apart before.
+            Verb::All(_) => Err(Refusal::Invalid(
+                "changes within changes are not taken".to_owned(),
+            )),
             Verb::Evict { pod, options } => {
                 let current = rules::present(self, Kind::Pod, pod, only_if)?;
                 let (taken_from, step) = rules::evict(self, current, options, now)?;

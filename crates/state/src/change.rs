@@ -66,6 +66,8 @@ pub enum Verb {
         /// The node's name.
         node: String,
     },
+    /// All of these, in this order, or none: where one is refused, so is the whole. Its outcome is that of the last.
+    All(Vec<Change>),
     /// Asks for a pod's end as far as the disruption budgets allow it: each budget that selects it has one disruption less.
     Evict {
         /// The pod.

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, fs, path::Path};
 
+use skep_api::Quantity;
+
 use super::pool::Cpu;
+use crate::{AgentConfig, CpuManager};
 
 /// Whether containers may have CPUs to themselves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +17,24 @@ pub(crate) struct CpuPolicy {
 }
 
 impl CpuPolicy {
+    /// As it is set up.
+    ///
+    /// # Errors
+    /// In words, where CPUs are reserved that are not there, or the system would have none.
+    pub(crate) fn of(config: &AgentConfig) -> Result<Self, String> {
+        let all = cpus_of(&config.system_root);
+        let reserved = reserved(config, &all)?;
+        match config.cpu_manager {
+            CpuManager::None => Ok(Self::none(all)),
+            CpuManager::Static if reserved.is_empty() => Err(
+                "the CPU manager `static` leaves the system no CPU of its own: keep some back with --reserved-cpus, such as \
+                 --reserved-cpus 0, or with --system-reserved, such as --system-reserved cpu=500m"
+                    .to_owned(),
+            ),
+            CpuManager::Static => Ok(Self::whole(all, reserved)),
+        }
+    }
+
     /// Everybody runs everywhere.
     pub(crate) fn none(all: Vec<Cpu>) -> Self {
         Self { all, reserved: None }
@@ -41,8 +62,26 @@ impl CpuPolicy {
     }
 }
 
+/// The CPUs named, else the first ones, as many as are kept back.
+fn reserved(config: &AgentConfig, all: &[Cpu]) -> Result<BTreeSet<u32>, String> {
+    let ids: BTreeSet<u32> = all.iter().map(|cpu| cpu.id).collect();
+    if let Some(named) = &config.reserved_cpus {
+        return match named.difference(&ids).next() {
+            Some(unknown) => Err(format!(
+                "cannot reserve CPU {unknown}: this machine has no such CPU"
+            )),
+            None => Ok(named.clone()),
+        };
+    }
+    let kept_back = config.system_reserved.get("cpu").map_or(0, Quantity::millis);
+    let count = usize::try_from(kept_back.max(0))
+        .unwrap_or(usize::MAX)
+        .div_ceil(1000);
+    Ok(ids.into_iter().take(count).collect())
+}
+
 /// The CPUs that run, and where they are; `root` is the system's, `/`.
-pub(crate) fn cpus_of(root: &Path) -> Vec<Cpu> {
+fn cpus_of(root: &Path) -> Vec<Cpu> {
     let dir = root.join("sys/devices/system/cpu");
     let online = fs::read_to_string(dir.join("online")).unwrap_or_default();
     let number = |id: u32, name: &str| {

@@ -53,7 +53,7 @@ impl Devices {
             settled: watch::channel(false).0,
             cpus_changed: Notify::new(),
         };
-        if let Some(ids) = devices.gpus.declared.clone() {
+        if let Some(ids) = &devices.gpus.declared {
             devices.set_gpus(ids);
         }
         devices
@@ -175,10 +175,11 @@ impl Devices {
 
     /// The node has these GPUs now. One that was there before and is not any more is told as missing.
     pub(crate) fn set_found(&self, gpus: &[Gpu]) -> bool {
-        self.set_gpus(gpus.iter().map(|gpu| gpu.uuid.clone()).collect())
+        let ids: Vec<String> = gpus.iter().map(|gpu| gpu.uuid.clone()).collect();
+        self.set_gpus(&ids)
     }
 
-    fn set_gpus(&self, ids: Vec<String>) -> bool {
+    fn set_gpus(&self, ids: &[String]) -> bool {
         let device = |missing: bool| {
             move |id: String| Device {
                 id,

@@ -17,7 +17,7 @@ pub use cpus::parse_cpu_list;
 pub use declared::{Declared, DeviceDeclaration, GpuConfig};
 pub use found::Gpu;
 
-pub(crate) use cpus::{CpuPolicy, cpus_of};
+pub(crate) use cpus::CpuPolicy;
 pub(crate) use ids::PodDevices;
 pub(crate) use keeper::Devices;
 pub(crate) use ledger::Shortage;

@@ -12,7 +12,7 @@ use super::{
     pool::{Cpu, Device, Pool, cpu_list, whole},
 };
 
-fn pod(containers: serde_json::Value, inits: serde_json::Value) -> Pod {
+fn pod(containers: &serde_json::Value, inits: &serde_json::Value) -> Pod {
     let document =
         json!({ "metadata": { "name": "a" }, "spec": { "containers": containers, "initContainers": inits } });
     serde_json::from_value(document).unwrap()
@@ -27,7 +27,7 @@ fn asks(counts: &[u64], inits: &[u64]) -> Wants {
         });
         json!(one.collect::<Vec<_>>())
     };
-    Wants::of(&pod(containers(counts, "c"), containers(inits, "i")), false)
+    Wants::of(&pod(&containers(counts, "c"), &containers(inits, "i")), false)
 }
 
 fn ledger(ids: &[&str]) -> Ledger {
@@ -138,8 +138,8 @@ fn whole_cpus_of_guaranteed_pods_are_their_own_and_others_share_the_rest() {
     let whole = |cpu: &str, memory: &str| {
         let amounts = json!({ "cpu": cpu, "memory": memory });
         pod(
-            json!([{ "name": "c0", "resources": { "limits": amounts, "requests": amounts } }]),
-            json!([]),
+            &json!([{ "name": "c0", "resources": { "limits": amounts, "requests": amounts } }]),
+            &json!([]),
         )
     };
     let devices = Devices::new(&[], GpuConfig::default(), CpuPolicy::whole(machine(), [0].into()));
@@ -147,7 +147,7 @@ fn whole_cpus_of_guaranteed_pods_are_their_own_and_others_share_the_rest() {
     assert!(devices.wants(&whole("1500m", "1Gi")).is_empty(), "no whole CPUs");
     assert!(
         devices
-            .wants(&pod(json!([{ "name": "c0" }]), json!([])))
+            .wants(&pod(&json!([{ "name": "c0" }]), &json!([])))
             .is_empty(),
         "best effort"
     );
@@ -183,8 +183,8 @@ fn a_container_hears_what_it_has_and_gets_each_device_once() {
     assert_eq!((count("example.com/null"), count("nvidia.com/gpu")), (3, 4));
     let limits = json!({ "example.com/null": "3", "nvidia.com/gpu": "3" });
     let pod = pod(
-        json!([{ "name": "c0", "resources": { "limits": limits } }]),
-        json!([]),
+        &json!([{ "name": "c0", "resources": { "limits": limits } }]),
+        &json!([]),
     );
     devices.take("p", &devices.wants(&pod)).unwrap();
     let grant = devices.grant("p", "c0");

@@ -15,14 +15,14 @@ use crate::{AgentConfig, CpuManager, Declared, DeviceDeclaration};
 const DEVICE: &str = "example.com/slot";
 
 /// A pod whose container has these limits.
-fn asks(name: &str, limits: serde_json::Value) -> Pod {
+fn asks(name: &str, limits: &serde_json::Value) -> Pod {
     let mut pod = pod(name);
     pod.spec.containers[0].resources = serde_json::from_value(json!({ "limits": limits })).unwrap();
     pod
 }
 
 fn slots(name: &str, count: u32) -> Pod {
-    asks(name, json!({ DEVICE: count.to_string() }))
+    asks(name, &json!({ DEVICE: count.to_string() }))
 }
 
 /// An agent with two slots on a machine of four CPUs, of which the first is the system's.
@@ -151,7 +151,7 @@ async fn others_leave_the_cpus_that_a_container_has_to_itself_and_come_back_afte
         runtime.cpus(&found.unwrap().name).unwrap()
     };
     assert_eq!(cpus("shared"), "0-3");
-    let own = asks("own", json!({ "cpu": "2", "memory": "64Mi" }));
+    let own = asks("own", &json!({ "cpu": "2", "memory": "64Mi" }));
     server.upsert(&[own.clone().into()]).await;
     let status = server.status(&uid("own"), "it runs", is_ready).await;
     assert_eq!(ids(&status), [("cpu".to_owned(), vec!["1-2".to_owned()])]);

@@ -6,7 +6,7 @@ use anyhow::bail;
 use clap::Args;
 use skep_api::{
     convert::struct_from_value,
-    proto::{ApplyRequest, WriteResult},
+    proto::{ApplyPlanRequest, ApplyRequest, WriteResult},
 };
 
 use crate::{
@@ -26,6 +26,9 @@ pub(crate) struct ApplyArgs {
     dry_run: DryRunArgs,
     #[command(flatten)]
     validate: ValidateArgs,
+    /// Go through, with all documents in one go, only if the plan of this revision still holds (skep plan)
+    #[arg(long, value_name = "REVISION")]
+    check_revision: Option<String>,
     #[command(flatten)]
     output: OutputArgs,
 }
@@ -44,9 +47,19 @@ pub(crate) async fn run(args: ApplyArgs, ctx: &Context) -> anyhow::Result<ExitCo
         bail!("no objects passed to apply");
     }
     ctx.client().await?;
+    let planned = match &args.check_revision {
+        Some(_) if failures.any() => return Ok(failures.exit_code()),
+        Some(revision) => Some(apply_plan(ctx, &documents, revision, &args).await?),
+        None => None,
+    };
+    let mut planned = planned.map(Vec::into_iter);
     let mut shown = Vec::new();
     for document in &documents {
-        let Some(written) = failures.keep(apply(ctx, document, &args).await) else {
+        let written = match &mut planned {
+            Some(written) => written.next(),
+            None => failures.keep(apply(ctx, document, &args).await),
+        };
+        let Some(written) = written else {
             continue;
         };
         if args.output.output.is_none() {
@@ -77,6 +90,25 @@ async fn apply(ctx: &Context, document: &Document, args: &ApplyArgs) -> anyhow::
         written.object = document.value.clone();
     }
     Ok(written)
+}
+
+/// All documents in one go, where the plan still holds.
+async fn apply_plan(
+    ctx: &Context,
+    documents: &[Document],
+    revision: &str,
+    args: &ApplyArgs,
+) -> anyhow::Result<Vec<Written>> {
+    let objects = documents
+        .iter()
+        .filter_map(|document| struct_from_value(document.value.clone()));
+    let request = ApplyPlanRequest {
+        objects: objects.collect(),
+        options: Some(write_options(args.validate.validate, args.dry_run.dry_run)),
+        revision: revision.to_owned(),
+    };
+    let response = ctx.client().await?.apply_plan(request).await?.into_inner();
+    Ok(response.written.into_iter().map(Written::from_response).collect())
 }
 
 /// `created`, `configured` or `unchanged`.

@@ -13,6 +13,7 @@ pub(crate) mod create;
 pub(crate) mod delete;
 pub(crate) mod describe;
 pub(crate) mod diff;
+pub(crate) mod drain;
 pub(crate) mod edit;
 pub(crate) mod events;
 pub(crate) mod exec;
@@ -23,6 +24,7 @@ mod live;
 pub(crate) mod logs;
 pub(crate) mod member;
 pub(crate) mod patch;
+pub(crate) mod plan;
 pub(crate) mod rollout;
 pub(crate) mod scale;
 pub(crate) mod server;
@@ -67,6 +69,7 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> anyhow::Result<ExitC
         Command::Delete(args) => delete::run(args, ctx).await,
         Command::Describe(args) => describe::run(args, ctx).await,
         Command::Diff(args) => diff::run(args, ctx).await,
+        Command::Drain(args) => drain::run(args, ctx).await,
         Command::Edit(args) => edit::run(args, ctx).await,
         Command::Events(args) => events::run(args, ctx).await,
         Command::Exec(args) => exec::run(args, ctx).await,
@@ -76,6 +79,7 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> anyhow::Result<ExitC
         Command::Logs(args) => logs::run(*args, ctx).await,
         Command::Member(args) => member::run(args, ctx).await,
         Command::Patch(args) => patch::run(args, ctx).await,
+        Command::Plan(args) => plan::run(args, ctx).await,
         Command::Rollout(args) => rollout::run(args, ctx).await,
         Command::Scale(args) => scale::run(args, ctx).await,
         Command::Server(args) => server::run(*args, ctx).await,

@@ -55,9 +55,11 @@ impl Draft {
         let Placement {
             pod,
             uid,
+            marks,
             changes,
             notes,
         } = placement;
+        self.add_record(marks);
         let origin = |_: &Change| Origin::Placement(pod.clone(), uid.clone());
         self.origins.extend(changes.iter().map(origin));
         self.changes.extend(changes);

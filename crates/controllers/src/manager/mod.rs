@@ -5,6 +5,7 @@
 
 mod draft;
 mod placing;
+mod policies;
 mod queue;
 mod waiting;
 

@@ -6,7 +6,7 @@ use skep_api::{Condition, ConditionStatus, Kind, Node, NodeCondition, Object, Ob
 use skep_scheduler::{Decision, Explanation, Outcome, Scheduler, Victim};
 use skep_state::{Change, DeleteOptions, Precondition, State, StateEvent, Verb};
 
-use super::waiting::Waiting;
+use super::{policies::Policies, waiting::Waiting};
 use crate::EventNote;
 
 /// The name of the scheduler in pods and events.
@@ -22,6 +22,8 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(250);
 pub(super) struct Placement {
     pub pod: ObjectKey,
     pub uid: String,
+    /// What is told about other pods that have to go; nobody waits for it.
+    pub marks: Vec<Change>,
     pub changes: Vec<Change>,
     pub notes: Vec<EventNote>,
 }
@@ -30,6 +32,7 @@ pub(super) struct Placement {
 #[derive(Default)]
 pub(super) struct Placing {
     scheduler: Scheduler,
+    policies: Policies,
     waiting: Waiting,
     /// Tried without success; tried again once something has changed that may help.
     unschedulable: Waiting,
@@ -41,6 +44,7 @@ impl Placing {
     /// All there is in the state.
     pub(super) fn of(state: &State) -> Self {
         let mut placing = Self::default();
+        placing.policies = Policies::of(state, &mut placing.scheduler);
         for node in state.list::<Node>(None) {
             placing.scheduler.node(node);
         }
@@ -60,7 +64,10 @@ impl Placing {
         let helps = match event.kind {
             Kind::Node => self.follow_node(event),
             Kind::Pod => self.follow_pod(event),
-            _ => false,
+            _ => {
+                self.policies.follow(event, &mut self.scheduler);
+                false
+            }
         };
         if helps && !self.unschedulable.is_empty() && self.retry_at.is_none() {
             let earliest = self.retried_at.map_or(now, |last| last + RETRY_INTERVAL);
@@ -99,7 +106,9 @@ impl Placing {
         self.scheduler.pod(pod);
         if !wants_node(pod) {
             self.forget(&event.key);
-            return frees;
+            // Others may wait for its company.
+            let joins = takes_room(pod) && !before.is_some_and(takes_room);
+            return frees || joins && self.scheduler.placing_may_help();
         }
         // What is written about a pod that fits nowhere is no reason to try it again.
         let asks_the_same = before.is_some_and(|before| before.spec == pod.spec);
@@ -148,6 +157,7 @@ impl Placing {
     }
 
     fn carry_out(&mut self, state: &State, pod: &Pod, decision: Decision, wall: Time) -> Placement {
+        let mut marks = Vec::new();
         let (changes, notes) = match decision.outcome {
             Outcome::Bind { node } => {
                 let message = format!("Successfully assigned {} to {node}", decision.key);
@@ -158,10 +168,14 @@ impl Placing {
                 let priority = pod.spec.effective_priority();
                 self.unschedulable.insert(decision.key.clone(), priority);
                 let (mut changes, mut notes) = explain(pod, &why, &node, wall);
-                let gone = victims.iter().filter_map(|victim| evict(state, pod, victim));
-                let (evictions, told): (Vec<_>, Vec<_>) = gone.unzip();
-                changes.extend(evictions);
-                notes.extend(told);
+                for victim in &victims {
+                    let Some((mark, eviction, note)) = evict(state, pod, victim, wall) else {
+                        continue;
+                    };
+                    marks.push(mark);
+                    changes.push(eviction);
+                    notes.push(note);
+                }
                 (changes, notes)
             }
             Outcome::Wait(why) => {
@@ -173,6 +187,7 @@ impl Placing {
         Placement {
             pod: decision.key,
             uid: decision.uid,
+            marks,
             changes,
             notes,
         }
@@ -230,7 +245,7 @@ fn bind(pod: &Pod, node: String) -> Change {
 }
 
 /// Sends a pod away that is in the way of a more important one.
-fn evict(state: &State, pod: &Pod, victim: &Victim) -> Option<(Change, EventNote)> {
+fn evict(state: &State, pod: &Pod, victim: &Victim, wall: Time) -> Option<(Change, Change, EventNote)> {
     let object = state.get::<Pod>(&victim.key)?;
     let message = format!(
         "Preempted by pod {} (priority {}) on node {}",
@@ -238,17 +253,40 @@ fn evict(state: &State, pod: &Pod, victim: &Victim) -> Option<(Change, EventNote
         pod.spec.effective_priority(),
         object.spec.node_name
     );
+    let mut told = object.clone();
+    let condition = Condition {
+        last_transition_time: Some(wall.whole_secs()),
+        ..Condition::new(
+            "DisruptionTarget",
+            ConditionStatus::True,
+            "PreemptionByScheduler",
+            format!(
+                "{COMPONENT}: makes room for pod {} of priority {}",
+                pod.metadata.key(),
+                pod.spec.effective_priority()
+            ),
+        )
+    };
+    Condition::set(&mut told.status.conditions, condition);
+    let only_if = Precondition {
+        uid: Some(victim.uid.clone()),
+        revision: None,
+    };
+    let mark = Change {
+        // Where its agent has just reported, the condition is left out: the report counts for more.
+        only_if: Precondition {
+            revision: Some(object.metadata.revision()),
+            ..only_if.clone()
+        },
+        verb: Verb::UpdateStatus(Box::new(told.into())),
+    };
     let verb = Verb::Delete {
         kind: Kind::Pod,
         key: victim.key.clone(),
         options: DeleteOptions::default(),
     };
-    let only_if = Precondition {
-        uid: Some(victim.uid.clone()),
-        revision: None,
-    };
     let note = EventNote::normal(object, COMPONENT, "Preempted", message);
-    Some((Change { only_if, verb }, note))
+    Some((mark, Change { only_if, verb }, note))
 }
 
 /// Says why a pod fits nowhere, and on which node room is made for it; nothing where that was said already.

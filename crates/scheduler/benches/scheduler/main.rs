@@ -51,8 +51,8 @@ fn main() {
     }
     if !json {
         println!(
-            "{:58} {:>9} {:>11} {:>9}  {:13} {:>7}",
-            "row", "seconds", "pods/s", "peer s", "peer", "ratio"
+            "{:58} {:>9} {:>9} {:>11} {:>9}  {:13} {:>7}",
+            "row", "seconds", "elapsed", "pods/s", "peer s", "peer", "ratio"
         );
     }
     let wanted = |name: &str| only.is_none_or(|words| name.contains(words.as_str()));
@@ -140,8 +140,8 @@ fn print(row: &Row, measured: &Measured, json: bool) {
         None => (String::new(), "", String::new()),
     };
     println!(
-        "{:58} {secs:>9.4} {per_second:>11.0} {peer:>9}  {whose:13} {ratio:>7}",
-        row.name
+        "{:58} {secs:>9.4} {:>9.4} {per_second:>11.0} {peer:>9}  {whose:13} {ratio:>7}",
+        row.name, measured.elapsed
     );
 }
 

@@ -19,7 +19,7 @@ pub(crate) enum Workload {
     Strangers,
     /// Only nodes of two zones of ten will do.
     NodeAffinity,
-    /// Four sets of pods, each of which has at most one pod on a node.
+    /// Sets of 500 pods, each of which has at most one pod on a node.
     AntiAffinity,
     /// Pods that like to be together on a node.
     PreferredAffinity,
@@ -34,7 +34,7 @@ pub(crate) enum Workload {
 /// How many deployments pods are of.
 const DEPLOYMENTS: usize = 1_000;
 
-/// How many pods of low priority each node has, where there is preemption: they fill it, but for 200m.
+/// How many pods of low priority each node has, where there is preemption: they fill it.
 const LOW_PODS: usize = 40;
 
 const ZONE: &str = "topology.kubernetes.io/zone";
@@ -75,7 +75,7 @@ impl Workload {
         let placed = |index: usize| {
             let name = format!("low-{index:07}");
             let node = format!("node-{:05}", index / LOW_PODS);
-            pod(&name).cpu("95m").node(&node).ready().build()
+            pod(&name).cpu("100m").node(&node).ready().build()
         };
         (0..nodes * LOW_PODS).map(placed).collect()
     }
@@ -84,7 +84,7 @@ impl Workload {
         let set = match self {
             Self::Deployments => index * DEPLOYMENTS / 10_000,
             Self::Strangers => index,
-            Self::AntiAffinity => index % 4,
+            Self::AntiAffinity => index / 500,
             _ => 0,
         };
         let owner = replica_set(&format!("set-{set}"), 1).build();

@@ -9,16 +9,16 @@ use skep_api::{
     merge::{self, LAST_APPLIED},
     proto::{ApplyRequest, WriteResponse, WriteResult},
 };
-use skep_state::{Change, State};
+use skep_state::{Change, Refusal, State};
 
 use super::{
     ATTEMPTS, admission,
-    commit::{Commit, result_of},
-    create::create_admitted,
+    commit::{Commit, Rejected, result_of},
+    create::check_meta,
     response,
     update::carried_over,
 };
-use crate::{core::Core, failure::Failure};
+use crate::{clock::now, core::Core, failure::Failure, stamp::stamp};
 
 /// Larger manifests are not kept in the annotation: annotations share 256 KiB.
 const LAST_APPLIED_BYTES_MAX: usize = 192 * 1024;
@@ -28,13 +28,7 @@ pub(crate) async fn apply(core: &Core, request: ApplyRequest) -> Result<WriteRes
     let options = request.options.as_ref();
     let commit = Commit::of(options)?;
     let document = admission::document(request.object)?;
-    let given = admission::admit(document.clone(), admission::validation(options))?;
-    if given.object.meta().name.is_empty() {
-        return Err(Failure::BadRequest(
-            "metadata.name: an object is applied by its name".to_owned(),
-        ));
-    }
-    let manifest = Manifest::new(document, given);
+    let manifest = Manifest::admit(document, admission::validation(options))?;
     for attempt in 0.. {
         let state = core.read(false).await?;
         let last = attempt + 1 == ATTEMPTS;
@@ -65,16 +59,26 @@ impl From<Failure> for Attempt {
 }
 
 /// What is to be applied.
-struct Manifest {
+pub(super) struct Manifest {
     /// As given, apart from the status and the annotation that this module writes.
     document: Value,
     /// The same, admitted.
-    given: Decoded,
+    pub(super) given: Decoded,
     /// What is kept in the annotation; `None` where the document is too large.
     annotation: Option<String>,
 }
 
 impl Manifest {
+    /// Takes a document in.
+    pub(super) fn admit(document: Value, validation: Validation) -> Result<Self, Failure> {
+        let given = admission::admit(document.clone(), validation)?;
+        if given.object.meta().name.is_empty() {
+            let message = "metadata.name: an object is applied by its name";
+            return Err(Failure::BadRequest(message.to_owned()));
+        }
+        Ok(Self::new(document, given))
+    }
+
     fn new(mut document: Value, given: Decoded) -> Self {
         if let Some(fields) = document.as_object_mut() {
             fields.remove("status");
@@ -103,21 +107,29 @@ impl Manifest {
         if let Some(applied) = commit.answered_before(state) {
             return Ok((applied.object.clone(), result_of(&applied), Vec::new()));
         }
+        let (change, told) = self.change(state)?;
+        match commit.write(core, state, change, attempt).await {
+            Ok(applied) => Ok((applied.object.clone(), result_of(&applied), told)),
+            Err(Rejected::Refused(refusal @ (Refusal::AlreadyExists { .. } | Refusal::Conflict { .. }))) => {
+                Err(Attempt::LostRace(refusal.into()))
+            }
+            Err(rejected) => Err(Attempt::Failed(rejected.into())),
+        }
+    }
+
+    /// The change that makes what is there as the manifest says, and what its author should know.
+    pub(super) fn change(&self, state: &State) -> Result<(Change, Vec<String>), Failure> {
         let (kind, key) = (self.given.object.kind(), self.given.object.key());
         let Some(live) = state.object(kind, &key) else {
-            return match create_admitted(core, commit, self.new_object()).await {
-                Ok((object, told)) => Ok((object, WriteResult::Created, told)),
-                Err(failure @ Failure::AlreadyExists(..)) => Err(Attempt::LostRace(failure)),
-                Err(failure) => Err(Attempt::Failed(failure)),
-            };
+            let mut object = self.new_object();
+            check_meta(&object)?;
+            let told = admission::complete_new(state, &mut object)?;
+            stamp(object.meta_mut(), now());
+            return Ok((Change::create(object), told));
         };
         let new = self.merged_into(live)?;
         let told = admission::outlook(state, &new)?;
-        match commit.write(core, state, Change::update(new), attempt).await {
-            Ok(applied) => Ok((applied.object.clone(), result_of(&applied), told)),
-            Err(rejected) if rejected.lost_a_race() => Err(Attempt::LostRace(rejected.into())),
-            Err(rejected) => Err(Attempt::Failed(rejected.into())),
-        }
+        Ok((Change::update(new), told))
     }
 
     fn new_object(&self) -> Object {

@@ -28,7 +28,7 @@ pub(crate) async fn create(core: &Core, request: CreateRequest) -> Result<WriteR
 }
 
 /// Completes, stamps and writes a new object; a generated name that is taken is made anew. Says what its author should know.
-pub(super) async fn create_admitted(
+async fn create_admitted(
     core: &Core,
     commit: &Commit,
     mut object: Object,
@@ -68,7 +68,7 @@ fn stamped(object: &Object) -> Object {
 }
 
 /// Refuses what only the server sets; `uid` and times in a manifest that was read from a cluster are made anew.
-fn check_meta(object: &Object) -> Result<(), Failure> {
+pub(super) fn check_meta(object: &Object) -> Result<(), Failure> {
     let meta = object.meta();
     let cause = if meta.name.is_empty() && meta.generate_name.is_empty() {
         FieldError::new(

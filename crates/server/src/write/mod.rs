@@ -5,8 +5,10 @@ mod apply;
 mod commit;
 mod create;
 mod delete;
+mod evict;
 mod json_patch;
 mod patch;
+mod plan;
 mod reserved;
 mod update;
 
@@ -19,7 +21,9 @@ pub(crate) use admission::NAMESPACE_LABEL;
 pub(crate) use apply::apply;
 pub(crate) use create::create;
 pub(crate) use delete::delete;
+pub(crate) use evict::evict;
 pub(crate) use patch::patch;
+pub(crate) use plan::{apply_plan, plan};
 pub(crate) use reserved::SYSTEM_NAMESPACES;
 pub(crate) use update::update;
 

@@ -7,6 +7,7 @@ mod harness;
 mod access;
 mod deletion;
 mod errors;
+mod policy;
 mod reads;
 mod rollout;
 mod sessions;

@@ -120,3 +120,19 @@ fn a_budget_that_was_just_changed_allows_nothing_yet() {
     let refusal = state.refused(evict("a")).to_string();
     assert!(refusal.contains("is still being processed"), "{refusal}");
 }
+
+#[test]
+fn all_changes_of_one_go_through_or_none() {
+    let mut state = state();
+    let both = |second: &str| {
+        Change::new(Verb::All(vec![
+            Change::create(pod("a")),
+            Change::create(pod(second)),
+        ]))
+    };
+    let refusal = state.refused(both("a"));
+    assert!(matches!(refusal, Refusal::AlreadyExists { .. }), "{refusal}");
+    let applied = state.accepted(both("b"));
+    assert_eq!(applied.object.meta().name, "b");
+    assert_eq!(state.list::<Pod>(None).count(), 2);
+}

@@ -1,7 +1,7 @@
 //! `./dev bench`: skep beside its peers, in one run.
 //!
-//! `bench NAME... [--json] [--rounds N] [--agents N] [--objects N]`; names: `deploy`, `failover`, `idle`, `scale`, `standing`,
-//! `state`, `store`.
+//! `bench NAME... [--json] [--rounds N] [--agents N] [--objects N]`; names: `deploy`, `failover`, `idle`, `scale`, `scheduler`,
+//! `standing`, `state`, `store`.
 
 use std::process::ExitCode;
 
@@ -11,6 +11,7 @@ mod idle;
 mod process;
 mod report;
 mod scale;
+mod scheduler;
 mod standing;
 mod state;
 mod store;
@@ -18,7 +19,7 @@ mod store;
 use report::Report;
 
 const USAGE: &str = "usage: bench NAME... [--json] [--rounds N] [--agents N] [--objects N]
-  NAME: deploy, failover, idle, scale, standing, state, store
+  NAME: deploy, failover, idle, scale, scheduler, standing, state, store
   --agents: of standing, 1000 where not stated
   --objects: of scale, 100000 where not stated";
 
@@ -43,7 +44,9 @@ fn main() -> ExitCode {
                 Some(count) => objects = Some(count),
                 None => return usage("--objects takes a number"),
             },
-            "deploy" | "failover" | "idle" | "scale" | "standing" | "state" | "store" => names.push(arg),
+            "deploy" | "failover" | "idle" | "scale" | "scheduler" | "standing" | "state" | "store" => {
+                names.push(arg);
+            }
             other => return usage(&format!("no benchmark is called {other}")),
         }
     }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
             "failover" => failover::run(&mut report, rounds),
             "idle" => idle::run(&mut report),
             "scale" => scale::run(&mut report, objects),
+            "scheduler" => scheduler::run(&mut report),
             "standing" => standing::run(&mut report, agents),
             "store" => store::run(&mut report, rounds),
             _ => state::run(&mut report),

@@ -84,7 +84,7 @@ impl Report {
             .unwrap_or(0)
             .max(3);
         println!(
-            "{:8} {:width$} {:>10} {:>10} {:5} {:>7} {:>9}  met",
+            "{:9} {:width$} {:>10} {:>10} {:5} {:>7} {:>9}  met",
             "bench", "row", "ours", "peer", "unit", "ratio", "aim"
         );
         for (row, wanted) in &self.rows {
@@ -99,7 +99,7 @@ impl Report {
                 aim,
             } = row;
             println!(
-                "{bench:8} {name:width$} {ours:>10.2} {peer:>10.2} {unit:5} {ratio:>7.2} {sign}{aim:>7.2}  {met}"
+                "{bench:9} {name:width$} {ours:>10.2} {peer:>10.2} {unit:5} {ratio:>7.4} {sign}{aim:>7.2}  {met}"
             );
         }
     }

@@ -1,6 +1,8 @@
 //! Nodes.
 
-use skep_api::{Node, NodeCondition, Pod, PodSpec, Quantity, ResourceList, Taint, Time};
+use std::collections::BTreeMap;
+
+use skep_api::{Node, NodeCondition, Pod, PodSpec, Quantity, ResourceList, Taint, Time, well_known};
 use skep_state::State;
 
 use super::{labels, lookup, names, page::Page};
@@ -30,6 +32,7 @@ pub(super) fn node(page: &mut Page, state: &State, node: &Node, now: Time) {
     let pods = lookup::pods_on(state, &node.metadata.name);
     pod_table(page, node, &pods, now);
     allocated(page, node, &pods);
+    by_tier(page, node, &pods);
 }
 
 /// `key=value:NoSchedule`.
@@ -132,6 +135,31 @@ fn allocated(page: &mut Page, node: &Node, pods: &[&Pod]) {
         ]
     };
     page.table(1, &["Resource", "Requests", "Limits"], names.map(row));
+}
+
+/// What the pods of each tier ask for, where there are any.
+fn by_tier(page: &mut Page, node: &Node, pods: &[&Pod]) {
+    let tier = |pod: &Pod| pod.metadata.labels.get(well_known::TIER).cloned();
+    if pods.iter().all(|pod| tier(pod).is_none()) {
+        return;
+    }
+    let mut tiers: BTreeMap<Option<String>, (usize, ResourceList)> = BTreeMap::new();
+    for pod in pods {
+        let (count, requests) = tiers.entry(tier(pod)).or_default();
+        *count += 1;
+        add(requests, pod.requests());
+    }
+    page.heading(0, "Allocated by tier");
+    let row = |(tier, (count, requests)): (Option<String>, (usize, ResourceList))| {
+        vec![
+            or_none(tier.unwrap_or_default()),
+            count.to_string(),
+            share(node, &requests, "cpu"),
+            share(node, &requests, "memory"),
+        ]
+    };
+    let header = ["Tier", "Pods", "CPU Requests", "Memory Requests"];
+    page.table(1, &header, tiers.into_iter().map(row));
 }
 
 fn add(total: &mut ResourceList, amounts: ResourceList) {

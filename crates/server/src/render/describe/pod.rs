@@ -1,6 +1,6 @@
 //! Pods.
 
-use skep_api::{Pod, Time, Toleration, TolerationOperator};
+use skep_api::{Pod, Time, Toleration, TolerationOperator, well_known};
 use skep_state::State;
 
 use super::{NONE, container, controlled_by, labels, names, page::Page, volume, waiting};
@@ -14,7 +14,13 @@ pub(super) fn pod(page: &mut Page, state: &State, pod: &Pod, now: Time) {
         (node, "") => node.to_owned(),
         (node, ip) => format!("{node}/{ip}"),
     };
+    if let Some(class) = spec.priority {
+        page.field(0, "Priority", class.to_string());
+    }
+    page.field_if(0, "Priority Class Name", &spec.priority_class_name);
     page.field(0, "Node", node);
+    page.field_if(0, "Nominated Node", &status.nominated_node_name);
+    tier(page, pod);
     page.field_if(0, "Start Time", date(status.start_time));
     labels(page, 0, meta);
     if meta.is_deleting() {
@@ -38,6 +44,20 @@ pub(super) fn pod(page: &mut Page, state: &State, pod: &Pod, now: Time) {
     page.list(0, "IPs", status.pod_ips.iter().map(|ip| &ip.ip));
     controlled_by(page, meta);
     body(page, pod);
+}
+
+/// The pod's tier, and what it has from it.
+fn tier(page: &mut Page, pod: &Pod) {
+    let meta = &pod.metadata;
+    page.field_if(
+        0,
+        "Tier",
+        meta.labels.get(well_known::TIER).map_or("", String::as_str),
+    );
+    let filled = meta.annotations.get(well_known::TIER_FILLED);
+    if let Some(filled) = filled {
+        page.list(0, "From Tier", filled.split(", "));
+    }
 }
 
 fn body(page: &mut Page, pod: &Pod) {
@@ -79,6 +99,15 @@ fn placement(page: &mut Page, level: usize, pod: &Pod) {
         .iter()
         .map(|(key, value)| format!("{key}={value}"));
     page.list(level, "Node-Selectors", selectors);
+    let spread = pod.spec.topology_spread_constraints.iter().map(|one| {
+        format!(
+            "{} within {}, {:?}",
+            one.topology_key, one.max_skew, one.when_unsatisfiable
+        )
+    });
+    if !pod.spec.topology_spread_constraints.is_empty() {
+        page.list(level, "Topology Spread", spread);
+    }
     page.list(level, "Tolerations", pod.spec.tolerations.iter().map(toleration));
 }
 
