@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use skep_api::{Quantity, ResourceList, Taint};
+use skep_api::{ResourceList, Taint};
 use skep_trust::Wire;
 
 use crate::{

@@ -1,9 +1,8 @@
 //! From a document to an object that may be stored.
 
 use serde_json::Value;
-use skep_api::Struct;
 use skep_api::{
-    FieldError, Kind, Namespace, Object, ObjectKey, Reason,
+    FieldError, Kind, Namespace, Object, ObjectKey, Reason, Struct,
     admit::{self, Decoded, Validation},
     convert,
     default::NAMESPACE_FINALIZER,
@@ -49,6 +48,11 @@ pub(super) fn admit(mut document: Value, validation: Validation) -> Result<Decod
 pub(super) fn complete_new(state: &State, object: &mut Object) -> Result<Vec<String>, Failure> {
     let (kind, key) = (object.kind(), object.key());
     rules::object(state, object).map_err(|causes| invalid(Some(kind), key, causes))
+}
+
+/// Whether other objects have no say in what becomes of this one: its pods have no tier, limits or priority class to look up.
+pub(super) fn stands_alone(object: &Object) -> bool {
+    !matches!(object, Object::Pod(_) | Object::ReplicaSet(_) | Object::Deployment(_))
 }
 
 /// What an author should know of the pods that a changed workload will have.

@@ -34,13 +34,13 @@ async fn create_admitted(
     mut object: Object,
 ) -> Result<(Arc<Object>, Vec<String>), Failure> {
     check_meta(&object)?;
-    match commit
-        .write_ahead(core, &core.state(), Change::create(stamped(&object)))
-        .await
-    {
-        Ok(applied) => return Ok(applied.object),
-        Err(Ahead::Failed(failure)) => return Err(failure),
-        Err(Ahead::LookAgain) => {}
+    if admission::stands_alone(&object) {
+        let ahead = commit.write_ahead(core, &core.state(), Change::create(stamped(&object)));
+        match ahead.await {
+            Ok(applied) => return Ok((applied.object, Vec::new())),
+            Err(Ahead::Failed(failure)) => return Err(failure),
+            Err(Ahead::LookAgain) => {}
+        }
     }
     let state = core.read(false).await?;
     if let Some(applied) = commit.answered_before(&state) {

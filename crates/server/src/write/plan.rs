@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use skep_api::{
-    Kind, Object, ObjectKey,
+    Kind, Object, ObjectKey, Struct,
     merge::LAST_APPLIED,
     proto::{
         ApplyPlanRequest, ApplyPlanResponse, FieldChange, ObjectRef, PlanRequest, PlanResponse,
@@ -68,7 +68,7 @@ pub(crate) async fn apply_plan(core: &Core, request: ApplyPlanRequest) -> Result
 }
 
 fn manifests(
-    objects: Vec<prost_types::Struct>,
+    objects: Vec<Struct>,
     validation: i32,
 ) -> Result<Vec<Result<Manifest, Named>>, Failure> {
     if objects.is_empty() || objects.len() > OBJECTS_MAX {
@@ -80,7 +80,7 @@ fn manifests(
         ..Default::default()
     };
     let validation = admission::validation(Some(&options));
-    let admit = |object| {
+    let admit = |object: Struct| {
         let document = admission::document(Some(object))?;
         let name = Named::of(&document);
         Ok(Manifest::admit(document, validation).map_err(|failure| name.failed(failure)))

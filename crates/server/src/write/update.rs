@@ -46,6 +46,9 @@ pub(crate) async fn update(core: &Core, request: UpdateRequest) -> Result<WriteR
 
 /// Replaces the object as this server has it, where it still is that one when the log takes the change.
 async fn ahead(core: &Core, commit: &Commit, object: &Object) -> Result<Applied, Ahead> {
+    if !admission::stands_alone(object) {
+        return Err(Ahead::LookAgain);
+    }
     let state = core.state();
     let live = live(&state, object).map_err(|_| Ahead::LookAgain)?;
     let named = Precondition::of(object);
