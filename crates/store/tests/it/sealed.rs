@@ -57,7 +57,7 @@ fn sealed(dir: &Path, keys: &[u8]) -> StoreConfig {
 fn secret(name: &str) -> Object {
     let document = serde_json::json!({
         "apiVersion": "v1", "kind": "Secret",
-        "metadata": { "name": name, "namespace": "default" },
+        "metadata": { "name": name, "namespace": "default", "uid": format!("uid-{name}") },
         "stringData": { "word": WORD },
     });
     serde_json::from_value(document).unwrap()
@@ -82,7 +82,6 @@ async fn used_folder(configure: impl Fn(StoreConfig) -> StoreConfig) -> TempDir 
     write(&store, "m", 500).await.unwrap();
     let backups = dir.path().join("backups");
     while files_in(&backups).is_empty() {
-        tokio::task::yield_now().await;
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     store.shutdown().await;
