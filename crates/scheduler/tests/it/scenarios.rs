@@ -15,7 +15,7 @@ use crate::cluster::{Cluster, check, cluster, told};
 const HOST: &str = "kubernetes.io/hostname";
 
 fn selector(text: &str) -> Option<LabelSelector> {
-    Some(text.parse().unwrap())
+    Some(text.parse().expect("the selector is sound"))
 }
 
 fn term(selects: &str, topology: &str) -> PodAffinityTerm {
@@ -85,12 +85,15 @@ fn zones() -> Cluster {
 #[test]
 fn pods_are_spread_over_zones_until_one_is_full() {
     let pods = ["1", "2", "3", "4"].map(|name| spread(pod(name).cpu("600m"), "zone"));
-    check(&zones().pending(pods), &expect![[r#"
+    check(
+        &zones().pending(pods),
+        &expect![[r#"
         1 -> a
         2 -> c
         3 -> b
         4 -> pending: 0/4 nodes fit: 3 have too little cpu (600m wanted, 400m free at most), 1 lacks the label zone, over which it is spread; closest is a, which lacks 200m cpu
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -106,13 +109,16 @@ fn anti_affinity_holds_both_ways() {
         away(pod("second"), "app=web", "zone"),
         away(pod("third"), "app", HOST),
     ]);
-    check(&nodes.pending(pods), &expect![[r#"
+    check(
+        &nodes.pending(pods),
+        &expect![[r#"
         loner -> a
         w1 -> b
         w2 -> b
         second -> a
         third -> a
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -153,13 +159,16 @@ fn cheapest_victims_go_and_their_room_is_kept() {
         important(pod("third").cpu("1"), 7),
         equal,
     ];
-    check(&cluster(nodes).with(bound).pending(pods), &expect![[r#"
+    check(
+        &cluster(nodes).with(bound).pending(pods),
+        &expect![[r#"
         first -> b after b-low
         polite -> pending: 0/3 nodes fit: 3 have too little cpu (400m wanted, 0 free at most); closest is a, which lacks 400m cpu; it may not preempt (preemptionPolicy: Never)
         second -> c after c-low1, c-low2
         third -> pending: 0/3 nodes fit: 3 have too little cpu (1 wanted, 0 free at most); closest is a, which lacks 1 cpu; preemption would not help: 1 has no pods of lower priority, 2 would not fit it even without them
         equal -> pending: 0/3 nodes fit: 3 have too little cpu (400m wanted, 0 free at most); closest is a, which lacks 400m cpu
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -181,7 +190,8 @@ fn budgets_are_violated_only_where_nothing_else_helps() {
     expect![[r#"
         1 -> b after free
         2 -> a after guarded
-    "#]].assert_eq(&told(&decisions));
+    "#]]
+    .assert_eq(&told(&decisions));
     let violated = |outcome: &Outcome| match outcome {
         Outcome::Preempt { victims, .. } => victims[0].violates_budget,
         _ => panic!("{outcome:?}"),
@@ -224,9 +234,12 @@ fn gates_hold_a_pod_back() {
             name: name.to_owned(),
         })
         .to_vec();
-    check(&cluster([node("a").build()]).pending([gated]), &expect![[r#"
+    check(
+        &cluster([node("a").build()]).pending([gated]),
+        &expect![[r#"
         gated -> pending: not placed yet: the scheduling gates quota, review hold it back
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
@@ -326,6 +339,7 @@ fn amounts_beyond_all_bounds_do_no_harm() {
     never.spec.affinity = near(pod("x"), "app=none", "no-such-key").spec.affinity;
     expect![[r#"
         never -> pending: 0/1 nodes fit: 1 has no pod near that it must be with (app=none by no-such-key)
-    "#]].assert_eq(&told(&scheduler.schedule(&[&never])));
+    "#]]
+    .assert_eq(&told(&scheduler.schedule(&[&never])));
     assert_eq!(Scheduler::new().schedule(&[]), []);
 }
