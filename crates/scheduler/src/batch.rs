@@ -118,17 +118,18 @@ impl<'a> Batch<'a> {
         }
     }
 
-    /// The group's explanation; the one of the pod before where nothing has changed since.
+    /// The group's explanation; that of the pod before where nothing has changed since. For pods that get room made it is that
+    /// of the first of them in the batch: looking at all nodes again for each would cost more than all the rest.
     fn explain(group: &mut Group, touched: &Touched, tables: &Tables, preempting: bool) -> Explanation {
         let at = touched.log.len();
-        if let Some((then, explanation)) = &group.explained
-            && *then == at
+        if let Some((then, explanation)) = &group.explained[usize::from(preempting)]
+            && (preempting || *then == at)
         {
             return explanation.clone();
         }
         let template = &tables.templates.rows[group.template];
         let explanation = Explanation::of(tables, template, &group.rules, preempting);
-        group.explained = Some((at, explanation.clone()));
+        group.explained[usize::from(preempting)] = Some((at, explanation.clone()));
         explanation
     }
 }

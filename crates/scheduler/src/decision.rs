@@ -30,7 +30,7 @@ pub enum Outcome {
         node: String,
         /// Whom to evict, the most important first. Empty where those that stand in the way are on their way out already.
         victims: Vec<Victim>,
-        /// Why it fits nowhere as things are.
+        /// Why it fits nowhere; for pods of one template, as it was for the first of them in the batch.
         why: Box<Explanation>,
     },
     /// It fits on no node.

@@ -39,8 +39,8 @@ pub(crate) struct Group {
     class_of: Vec<u32>,
     /// How much of the log is in the heaps; `None` before the first scan.
     seen: Option<usize>,
-    /// Why no node fits, as of this much of the log.
-    pub(crate) explained: Option<(usize, Explanation)>,
+    /// Why no node fits, as of this much of the log: for pods that wait, and for those that get room made.
+    pub(crate) explained: [Option<(usize, Explanation)>; 2],
     pub(crate) preemption: Preemption,
 }
 
@@ -95,7 +95,7 @@ impl Group {
             classes: Vec::new(),
             class_of: Vec::new(),
             seen: None,
-            explained: None,
+            explained: [None, None],
             preemption: Preemption::default(),
         }
     }

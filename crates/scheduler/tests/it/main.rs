@@ -8,3 +8,4 @@ mod constraints;
 mod explanations;
 mod placement;
 mod properties;
+mod scenarios;

@@ -35,8 +35,8 @@ async fn create_admitted(
 ) -> Result<(Arc<Object>, Vec<String>), Failure> {
     check_meta(&object)?;
     if admission::stands_alone(&object) {
-        let ahead = commit.write_ahead(core, &core.state(), Change::create(stamped(&object)));
-        match ahead.await {
+        let (state, change) = (core.state(), Change::create(stamped(&object)));
+        match commit.write_ahead(core, &state, change).await {
             Ok(applied) => return Ok((applied.object, Vec::new())),
             Err(Ahead::Failed(failure)) => return Err(failure),
             Err(Ahead::LookAgain) => {}
