@@ -192,7 +192,7 @@ fn a_guaranteed_pod_has_whole_cpus_to_itself_and_the_others_leave_them() {
         own.parse::<u32>().is_ok_and(|cpu| cpu > 0),
         "one CPU, and not the reserved one: {own}"
     );
-    assert_eq!(given(&cluster, "own", "cpu"), [own.clone()]);
+    assert_eq!(given(&cluster, "own", "cpu"), std::slice::from_ref(&own));
     eventually("the other one has left it", SOON, || {
         let others = cpus(&cluster, "shared");
         (others != all && !others.contains(&own)).then_some(())

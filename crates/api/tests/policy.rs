@@ -25,13 +25,18 @@ fn of(kind: Kind, name: &str, body: Value) -> Value {
     let mut document = json!({
         "apiVersion": kind.api_version(), "kind": kind.as_str(), "metadata": { "name": name },
     });
-    let fields = document.as_object_mut().unwrap();
-    fields.extend(body.as_object().unwrap().clone());
+    if let (Value::Object(fields), Value::Object(body)) = (&mut document, body) {
+        fields.extend(body);
+    }
     document
 }
 
 fn spec(kind: Kind, spec: Value) -> Value {
-    of(kind, "one", json!({ "spec": spec }))
+    of(
+        kind,
+        "one",
+        Value::Object([("spec".to_owned(), spec)].into_iter().collect()),
+    )
 }
 
 #[test]

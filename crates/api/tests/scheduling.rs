@@ -15,8 +15,11 @@ fn pod(spec: &Value) -> Value {
         "metadata": { "name": "web", "namespace": "default" },
         "spec": { "containers": [{ "name": "web", "image": "web:v1" }] },
     });
-    let fields = spec.as_object().unwrap().clone();
-    document["spec"].as_object_mut().unwrap().extend(fields);
+    let fields = spec.as_object().expect("a mapping").clone();
+    document["spec"]
+        .as_object_mut()
+        .expect("a mapping")
+        .extend(fields);
     document
 }
 
@@ -207,6 +210,22 @@ fn resources_of_the_pod_as_a_whole_hold_those_of_its_containers() {
         Invalid spec.resources.requests[cpu]: 1 is less than the 2 that its containers ask for
         Invalid spec.resources.limits[cpu]: 3 is less than the limit of 4 that a container has
     "#]].assert_eq(&refused(&spec));
+}
+
+#[test]
+fn limit_of_the_pod_as_a_whole_is_one_that_its_containers_keep() {
+    let two = |first: &Value, second: &Value| {
+        json!({
+            "containers": [{ "name": "a", "image": "a:1", "resources": { "limits": first } },
+                { "name": "b", "image": "b:1", "resources": { "limits": second } }],
+            "resources": { "limits": { "cpu": "1" } },
+        })
+    };
+    expect![[r#"
+        NotImplemented spec.resources.limits[cpu]: is held by skep container by container: give each of them a limit, 1 together at most
+    "#]]
+    .assert_eq(&refused(&two(&json!({ "cpu": "500m" }), &json!({}))));
+    accepted(&two(&json!({ "cpu": "500m" }), &json!({ "cpu": "500m" })));
 }
 
 #[test]

@@ -11,7 +11,10 @@ use skep_api::{
 };
 use skep_state::{Change, State, StateEvent};
 
-use crate::{Context, Controller, Reconciled, pods::versions};
+use crate::{
+    Context, Controller, Reconciled,
+    pods::{dependents, versions},
+};
 
 /// How long a granted eviction counts though the pod shows no sign of going.
 const DISRUPTION_TIMEOUT: Duration = Duration::from_secs(120);
@@ -59,11 +62,7 @@ impl Controller for DisruptionController {
         let Some(budget) = ctx.state.get::<PodDisruptionBudget>(key) else {
             return result;
         };
-        let pods: Vec<&Pod> = ctx
-            .state
-            .list::<Pod>(Some(&key.namespace))
-            .filter(|pod| budget.selects(&pod.metadata.labels) && !pod.is_terminal())
-            .collect();
+        let pods = selected(ctx.state, budget);
         let disrupted = still_disrupted(ctx.now, budget, &pods, &mut result);
         let status = status(ctx, budget, &pods, disrupted);
         if status != budget.status {
@@ -79,6 +78,24 @@ impl Controller for DisruptionController {
         }
         result
     }
+}
+
+/// The pods it is about. A workload's own budget is about the pods of the workload: others need not be looked at.
+fn selected<'a>(state: &'a State, budget: &'a PodDisruptionBudget) -> Vec<&'a Pod> {
+    let counts = |pod: &&Pod| budget.selects(&pod.metadata.labels) && !pod.is_terminal();
+    let Some(owner) = budget.metadata.controller() else {
+        return state
+            .list::<Pod>(Some(&budget.metadata.namespace))
+            .filter(counts)
+            .collect();
+    };
+    let sets = dependents::<ReplicaSet>(state, &owner.uid).map(|set| set.metadata.uid.as_str());
+    let owners = sets.chain([owner.uid.as_str()]);
+    owners
+        .flat_map(|uid| state.owned_by(uid))
+        .filter_map(|object| Pod::from_object(object))
+        .filter(counts)
+        .collect()
 }
 
 /// What of a pod matters to a budget.

@@ -14,6 +14,7 @@ use crate::runtime::ContainerSpec;
 pub fn container(pod: &Pod, container: &Container, inputs: &Inputs<'_>) -> Result<ContainerSpec, SpecError> {
     let context = container.security_context.clone().unwrap_or_default();
     let capabilities = context.capabilities.unwrap_or_default();
+    let amounts = resources::effective(pod, container);
     let mut spec = ContainerSpec {
         name: container_name(pod, &container.name, inputs.attempt),
         labels: labels::labels(pod, Some(container), inputs),
@@ -38,14 +39,14 @@ pub fn container(pod: &Pod, container: &Container, inputs: &Inputs<'_>) -> Resul
         read_only_root: context.read_only_root_filesystem,
         security_opt: security::options(pod, container, inputs.seccomp_profile)?,
         sysctls: own_sysctls(pod, inputs)?,
-        cpu_shares: resources::cpu_shares(&container.resources),
+        cpu_shares: resources::cpu_shares(&amounts),
         // On CPUs of its own it cannot take anybody else's time: a quota would only hold it up.
         cpu_limit_millis: if inputs.grant.own_cpus {
             0
         } else {
-            resources::cpu_limit_millis(&container.resources)
+            resources::cpu_limit_millis(&amounts)
         },
-        memory_limit_bytes: resources::memory_limit_bytes(&container.resources),
+        memory_limit_bytes: resources::memory_limit_bytes(&amounts),
         oom_score_adj: resources::oom_score_adj(pod, container, inputs.node_memory_bytes),
         stdin: container.stdin,
         stdin_once: container.stdin_once,

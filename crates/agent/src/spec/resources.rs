@@ -10,24 +10,25 @@ const CPU_LIMIT_MIN_MILLIS: i64 = 10;
 const GUARANTEED_OOM_SCORE_ADJ: i64 = -997;
 const BEST_EFFORT_OOM_SCORE_ADJ: i64 = 1000;
 
-/// The pod's class of service: Guaranteed where each container has limits for cpu and memory that equal its requests,
-/// BestEffort where nothing asks for or bounds either, Burstable between.
+/// The pod's class of service, by Kubernetes' rules.
 pub fn qos_class(pod: &Pod) -> QosClass {
-    let mut all_guaranteed = true;
-    let mut none_asked = true;
-    for container in pod.spec.containers.iter().chain(&pod.spec.init_containers) {
-        for resource in ["cpu", "memory"] {
-            let limit = amount(&container.resources.limits, resource);
-            let request = request(&container.resources, resource);
-            none_asked &= limit.is_none() && request.is_none();
-            all_guaranteed &= limit.is_some() && limit == request;
+    pod.spec.qos_class()
+}
+
+/// What a container needs and may use: what is stated for the pod as a whole holds for its only container, and a limit of the
+/// pod holds for each container that has none of its own.
+pub(super) fn effective(pod: &Pod, container: &Container) -> ResourceRequirements {
+    let mut resources = container.resources.clone();
+    let whole = &pod.spec.resources;
+    if pod.spec.containers.len() == 1 {
+        for (name, request) in &whole.requests {
+            resources.requests.entry(name.clone()).or_insert(*request);
         }
     }
-    match (none_asked, all_guaranteed) {
-        (true, _) => QosClass::BestEffort,
-        (_, true) => QosClass::Guaranteed,
-        _ => QosClass::Burstable,
+    for (name, limit) in &whole.limits {
+        resources.limits.entry(name.clone()).or_insert(*limit);
     }
+    resources
 }
 
 /// Who is killed first when the node's memory runs out, -1000 to 1000: the more memory a burstable container asks for,
@@ -37,7 +38,7 @@ pub fn oom_score_adj(pod: &Pod, container: &Container, node_memory_bytes: i64) -
         QosClass::Guaranteed => GUARANTEED_OOM_SCORE_ADJ,
         QosClass::BestEffort => BEST_EFFORT_OOM_SCORE_ADJ,
         QosClass::Burstable => {
-            let asked = request(&container.resources, "memory").map_or(0, |quantity| quantity.units());
+            let asked = request(&effective(pod, container), "memory").map_or(0, |quantity| quantity.units());
             let share = i128::from(asked) * 1000 / i128::from(node_memory_bytes.max(1));
             let score = 1000 - i64::try_from(share).unwrap_or(1000);
             score.clamp(1000 + GUARANTEED_OOM_SCORE_ADJ, BEST_EFFORT_OOM_SCORE_ADJ - 1)

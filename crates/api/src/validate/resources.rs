@@ -1,6 +1,9 @@
 //! Requests and limits.
 
-use crate::{PodSpec, Quantity, ResourceList, ResourceRequirements, errors::Errors, names, path::Path};
+use crate::{
+    Container, PodSpec, Quantity, Reason, ResourceList, ResourceRequirements, errors::Errors, names,
+    path::Path,
+};
 
 /// Resources that skep knows by itself.
 const STANDARD: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
@@ -36,6 +39,22 @@ pub(super) fn of_pod(spec: &PodSpec, path: &Path<'_>, errors: &mut Errors) {
         if let Some(more) = of_containers.max().filter(|more| *more > limit) {
             let message = format!("{limit} is less than the limit of {more} that a container has");
             errors.invalid(&limits.key(name), message);
+        }
+        let bounded = |container: &Container| container.resources.limits.get(name).copied();
+        let sum: Option<Quantity> =
+            spec.containers
+                .iter()
+                .map(bounded)
+                .try_fold(Quantity::default(), |sum, own| {
+                    let mut sum = sum;
+                    sum += own?;
+                    Some(sum)
+                });
+        if spec.containers.len() > 1 && sum.is_none_or(|sum| sum > *limit) {
+            let message = format!(
+                "is held by skep container by container: give each of them a limit, {limit} together at most"
+            );
+            errors.push(&limits.key(name), Reason::NotImplemented, message);
         }
     }
 }

@@ -92,7 +92,7 @@ fn text(plan: &PlanResponse) -> String {
             };
             line(
                 &mut text,
-                format!(
+                format_args!(
                     "  {} (priority {}) on {}: {}{budget}",
                     name(one.pod.as_ref()),
                     one.priority,
@@ -106,21 +106,21 @@ fn text(plan: &PlanResponse) -> String {
         text.push_str("\nIn the way:\n");
         plan.obstacles
             .iter()
-            .for_each(|obstacle| line(&mut text, format!("  {obstacle}")));
+            .for_each(|obstacle| line(&mut text, format_args!("  {obstacle}")));
     }
-    line(&mut text, format!("\nrevision: {}", plan.revision));
+    line(&mut text, format_args!("\nrevision: {}", plan.revision));
     text
 }
 
 fn add_object(text: &mut String, object: &PlannedObject) {
     let name = name(object.r#ref.as_ref());
     if !object.error.is_empty() {
-        return line(text, format!("! {name} fails: {}", object.error));
+        return line(text, format_args!("! {name} fails: {}", object.error));
     }
     match object.result() {
-        WriteResult::Created => line(text, format!("+ {name} is created")),
-        WriteResult::Unchanged => line(text, format!("= {name} is unchanged")),
-        WriteResult::Configured | WriteResult::Unspecified => line(text, format!("~ {name} is changed")),
+        WriteResult::Created => line(text, format_args!("+ {name} is created")),
+        WriteResult::Unchanged => line(text, format_args!("= {name} is unchanged")),
+        WriteResult::Configured | WriteResult::Unspecified => line(text, format_args!("~ {name} is changed")),
     }
     for change in &object.changes {
         let value = |value: &str| match value {
@@ -129,7 +129,7 @@ fn add_object(text: &mut String, object: &PlannedObject) {
         };
         line(
             text,
-            format!(
+            format_args!(
                 "    {}: {} -> {}",
                 change.field,
                 value(&change.before),
@@ -140,7 +140,7 @@ fn add_object(text: &mut String, object: &PlannedObject) {
     object
         .warnings
         .iter()
-        .for_each(|warning| line(text, format!("    note: {warning}")));
+        .for_each(|warning| line(text, format_args!("    note: {warning}")));
 }
 
 fn add_placement(text: &mut String, placement: &PlannedPlacement) {
@@ -156,13 +156,13 @@ fn add_placement(text: &mut String, placement: &PlannedPlacement) {
         } else {
             &placement.why
         };
-        line(text, format!("  {name}: {pods} would wait: {why}"));
+        line(text, format_args!("  {name}: {pods} would wait: {why}"));
     } else {
-        line(text, format!("  {name}: {pods} on {}", placement.node));
+        line(text, format_args!("  {name}: {pods} on {}", placement.node));
     }
 }
 
-fn line(text: &mut String, line: String) {
+fn line(text: &mut String, line: std::fmt::Arguments<'_>) {
     writeln!(text, "{line}").expect("a string takes all text");
 }
 

@@ -33,7 +33,8 @@ pub(super) fn is_without_network(node: &Node) -> bool {
         .any(|taint| taint.key == NETWORK_UNAVAILABLE)
 }
 
-/// Adds the taints that the conditions ask for and removes those they do not; taints of others stay as they are.
+/// Adds the taints that the conditions ask for and removes those they do not; taints of others stay as they are, and those
+/// that drive pods out say since when.
 pub(super) fn follow_conditions(now: Time, node: &mut Node) {
     let wanted = wanted(node);
     let old = std::mem::take(&mut node.spec.taints);
@@ -50,6 +51,13 @@ pub(super) fn follow_conditions(now: Time, node: &mut Node) {
             effect,
             time_added: Some(now),
         }));
+    }
+    // How long a pod tolerates a taint counts from here on where nobody has said when it was added.
+    for taint in taints
+        .iter_mut()
+        .filter(|taint| taint.effect == TaintEffect::NoExecute)
+    {
+        taint.time_added.get_or_insert(now);
     }
     node.spec.taints = taints;
 }

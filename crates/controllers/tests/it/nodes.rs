@@ -206,6 +206,25 @@ fn pod_that_does_not_tolerate_a_taint_leaves_at_once() {
 }
 
 #[test]
+fn pod_stays_as_long_as_it_tolerates_a_taint_that_somebody_added() {
+    let mut sim = Sim::new();
+    sim.create(pod("patient").tolerates_for("maintenance", 60));
+    sim.settle();
+    let node = sim.get::<Pod>("patient").spec.node_name;
+    sim.edit::<Node>(&node, |node| {
+        node.spec.taints.push(skep_api::Taint {
+            key: "maintenance".to_owned(),
+            effect: TaintEffect::NoExecute,
+            ..skep_api::Taint::default()
+        });
+    });
+    sim.advance(50);
+    assert!(sim.find::<Pod>("patient").is_some());
+    sim.advance(20);
+    assert!(sim.find::<Pod>("patient").is_none());
+}
+
+#[test]
 fn people_are_told_when_a_node_is_lost() {
     let mut sim = Sim::new();
     sim.create(pod("web").node("a"));

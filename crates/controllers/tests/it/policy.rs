@@ -362,3 +362,39 @@ fn a_replacement_that_nobody_waits_for_any_more_goes_again() {
     sim.advance(60);
     assert_eq!(sim.pods().len(), 2);
 }
+
+#[test]
+fn a_forecast_says_who_would_make_room_and_leaves_the_state_alone() {
+    let mut sim = Sim::empty();
+    sim.create(node("a").cpu("4"));
+    let mut small = pod("small").cpu("3").build();
+    small.spec.priority = Some(-5);
+    sim.create(small);
+    sim.advance(10);
+    let mut large = pod("large").cpu("3").build();
+    large.spec.priority = Some(7);
+    let mut after = sim.state.clone();
+    let entry = skep_state::Entry {
+        request_id: String::new(),
+        now: sim.now,
+        changes: vec![Change::create(large)],
+    };
+    after.apply(&entry).pop().unwrap().unwrap();
+    let before = sim.state.clone();
+    let told = skep_controllers::forecast(&sim.state, after, &sim.settings, sim.now);
+    assert_eq!(told.preempted.len(), 1);
+    let victim = &told.preempted[0];
+    assert_eq!((victim.pod.name.as_str(), victim.priority), ("small", -5));
+    assert!(
+        victim
+            .why
+            .contains("makes room for pod default/large of priority 7"),
+        "{}",
+        victim.why
+    );
+    assert_eq!(
+        (told.placements[0].node.as_str(), told.placements[0].pods),
+        ("a", 1)
+    );
+    assert!(sim.state == before);
+}

@@ -88,16 +88,12 @@ pub(super) fn carried_over(live: &Object, mut new: Object) -> Object {
         (Object::Namespace(live), Object::Namespace(new)) => {
             new.spec.finalizers.clone_from(&live.spec.finalizers);
         }
-        (Object::Node(live), Object::Node(new)) => {
-            if new.spec.pod_cidr.is_empty() {
-                new.spec.pod_cidr.clone_from(&live.spec.pod_cidr);
-                new.spec.pod_cidrs.clone_from(&live.spec.pod_cidrs);
-            }
+        (Object::Node(live), Object::Node(new)) if new.spec.pod_cidr.is_empty() => {
+            new.spec.pod_cidr.clone_from(&live.spec.pod_cidr);
+            new.spec.pod_cidrs.clone_from(&live.spec.pod_cidrs);
         }
-        (Object::Pod(live), Object::Pod(new)) => {
-            if new.spec.node_name.is_empty() {
-                new.spec.node_name.clone_from(&live.spec.node_name);
-            }
+        (Object::Pod(live), Object::Pod(new)) if new.spec.node_name.is_empty() => {
+            new.spec.node_name.clone_from(&live.spec.node_name);
         }
         _ => {}
     }

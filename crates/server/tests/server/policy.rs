@@ -13,7 +13,7 @@ use crate::{
     harness::{Ask, Client, Server, deployment, document, pod, refusal},
 };
 
-fn of(api_version: &str, kind: &str, name: &str, spec: Value) -> Value {
+fn of(api_version: &str, kind: &str, name: &str, spec: &Value) -> Value {
     json!({ "apiVersion": api_version, "kind": kind, "metadata": { "name": name }, "spec": spec })
 }
 
@@ -160,7 +160,7 @@ async fn a_quota_holds_though_many_ask_at_once() {
     let server = Server::start().await;
     let client = server.client();
     client
-        .create_doc(of("v1", "ResourceQuota", "q", json!({ "hard": { "cpu": "1" } })))
+        .create_doc(of("v1", "ResourceQuota", "q", &json!({ "hard": { "cpu": "1" } })))
         .await
         .unwrap();
     let tries = (0..20).map(|number| {
@@ -212,7 +212,7 @@ async fn webs(client: &Client, node: &str) -> Vec<String> {
 
 async fn budget(client: &Client, spec: Value, allowed: i64) {
     client
-        .create_doc(of("policy/v1", "PodDisruptionBudget", "web", spec))
+        .create_doc(of("policy/v1", "PodDisruptionBudget", "web", &spec))
         .await
         .unwrap();
     client
@@ -400,7 +400,12 @@ async fn a_plan_tells_of_quotas_and_of_pods_without_a_place() {
     let server = Server::start().await;
     let client = server.client();
     client
-        .create_doc(of("v1", "ResourceQuota", "q", json!({ "hard": { "pods": "1" } })))
+        .create_doc(of(
+            "v1",
+            "ResourceQuota",
+            "q",
+            &json!({ "hard": { "pods": "1" } }),
+        ))
         .await
         .unwrap();
     let told = plan(&client, vec![deployment("web", 3)]).await;

@@ -49,6 +49,20 @@ fn memory_becomes_a_bound() {
 }
 
 #[test]
+fn what_is_stated_for_the_pod_holds_for_its_container() {
+    let mut pod = pod_of(json!({ "resources": { "requests": { "cpu": "250m" } } }));
+    pod.spec.resources = serde_json::from_value(json!({
+        "requests": { "cpu": "1" }, "limits": { "cpu": "2", "memory": "1Gi" },
+    }))
+    .expect("resources");
+    let spec = first(&pod).expect("a spec");
+    assert_eq!(
+        (spec.cpu_shares, spec.cpu_limit_millis, spec.memory_limit_bytes),
+        (256, 2000, GIB)
+    );
+}
+
+#[test]
 fn service_is_as_good_as_what_is_asked_for() {
     let class = |resources: Value| qos_class(&pod_of(json!({ "resources": resources })));
     assert_eq!(class(json!({})), BestEffort);
