@@ -61,7 +61,13 @@ impl Client {
     ///
     /// # Errors
     /// Where the server refuses or is not there.
-    pub async fn update(&self, server: usize, name: &str, text: &str, request_id: &str) -> Result<u64, Status> {
+    pub async fn update(
+        &self,
+        server: usize,
+        name: &str,
+        text: &str,
+        request_id: &str,
+    ) -> Result<u64, Status> {
         let request = UpdateRequest {
             object: convert::struct_from_value(config_map(name, text)),
             options: Some(options(request_id)),

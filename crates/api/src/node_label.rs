@@ -77,7 +77,10 @@ mod tests {
             "x.skep.io/y",
             "x.k8s.io/y",
         ] {
-            assert!(problem(key, "x").is_some_and(|why| why.contains("protected")), "{key}");
+            assert!(
+                problem(key, "x").is_some_and(|why| why.contains("protected")),
+                "{key}"
+            );
         }
         assert!(problem("bad key", "x").is_some() && problem("disk", "-").is_some());
     }

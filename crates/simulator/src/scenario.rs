@@ -217,10 +217,7 @@ impl Scenario {
                 "is missing: write for example `10m`",
             ));
         }
-        for (name, span) in [
-            ("write", self.timing.write),
-            ("heartbeat", self.timing.heartbeat),
-        ] {
+        for (name, span) in [("write", self.timing.write), ("heartbeat", self.timing.heartbeat)] {
             if span.0.is_zero() {
                 let why = "must be more than nothing";
                 return Err(ScenarioError::at(format!("timing.{name}"), why));

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use skep_api::{Kind, Object, ObjectKey, Pod, Resource};
 
-use crate::{Compacted, StateEvent, history::History, indexes::Indexes, quotas::Quotas, requests::Requests, table::Table};
+use crate::{
+    Compacted, StateEvent, history::History, indexes::Indexes, quotas::Quotas, requests::Requests,
+    table::Table,
+};
 
 /// Everything that is replicated, plus a bounded history of how it came to be.
 ///

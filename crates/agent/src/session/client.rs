@@ -2,8 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use skep_api::Struct;
 use rand::RngExt;
+use skep_api::Struct;
 use skep_api::proto::{
     AgentMessage, Assignments, Heartbeat, Hello, ServerMessage, Welcome, agent_message::Message as Up,
     server_message::Message as Down,

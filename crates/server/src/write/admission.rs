@@ -52,7 +52,10 @@ pub(super) fn complete_new(state: &State, object: &mut Object) -> Result<Vec<Str
 
 /// Whether other objects have no say in what becomes of this one: its pods have no tier, limits or priority class to look up.
 pub(super) fn stands_alone(object: &Object) -> bool {
-    !matches!(object, Object::Pod(_) | Object::ReplicaSet(_) | Object::Deployment(_))
+    !matches!(
+        object,
+        Object::Pod(_) | Object::ReplicaSet(_) | Object::Deployment(_)
+    )
 }
 
 /// What an author should know of the pods that a changed workload will have.

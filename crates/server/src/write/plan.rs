@@ -67,10 +67,7 @@ pub(crate) async fn apply_plan(core: &Core, request: ApplyPlanRequest) -> Result
     ))
 }
 
-fn manifests(
-    objects: Vec<Struct>,
-    validation: i32,
-) -> Result<Vec<Result<Manifest, Named>>, Failure> {
+fn manifests(objects: Vec<Struct>, validation: i32) -> Result<Vec<Result<Manifest, Named>>, Failure> {
     if objects.is_empty() || objects.len() > OBJECTS_MAX {
         let message = format!("objects: send 1 to {OBJECTS_MAX} of them, not {}", objects.len());
         return Err(Failure::BadRequest(message));

@@ -135,7 +135,7 @@ impl Agents {
 
     fn config(&self, node: &str) -> AgentConfig {
         let data_dir = self.root.join(node);
-        AgentConfig {
+        let mut config = AgentConfig {
             node_name: node.to_owned(),
             server: ServerAddress::Tls {
                 addresses: self.servers.clone(),
@@ -144,7 +144,10 @@ impl Agents {
             },
             data_dir,
             ..AgentConfig::default()
-        }
+        };
+        // What the real machine is short of is nothing to simulated ones.
+        config.eviction.hard.clear();
+        config
     }
 }
 

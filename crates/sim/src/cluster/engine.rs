@@ -14,7 +14,7 @@ use futures::{
 };
 use skep_agent::runtime::{
     Container, ContainerEvent, ContainerEventKind, ContainerSpec, Credentials, EngineInfo, Exec, ExecSpec,
-    ImageInfo, LogOptions, Network, Output, RunState, Runtime, RuntimeError,
+    ImageInfo, LogOptions, Network, Output, RunState, Runtime, RuntimeError, Usage,
 };
 use tokio::{sync::broadcast, time::sleep};
 use tokio_stream::wrappers::BroadcastStream;
@@ -184,6 +184,7 @@ impl Runtime for Door {
         self.ask(QUICK, |_| EngineInfo {
             version: "1.2.3".to_owned(),
             root: PathBuf::from("/"),
+            runtimes: vec!["runc".to_owned()],
         })
         .await
     }
@@ -228,6 +229,15 @@ impl Runtime for Door {
 
     async fn remove(&self, id: &str) -> Result<(), RuntimeError> {
         self.ask(QUICK, |engine| engine.remove(id)).await
+    }
+
+    async fn set_cpus(&self, _: &str, _: &str) -> Result<(), RuntimeError> {
+        self.ask(QUICK, |_| ()).await
+    }
+
+    async fn usage(&self, id: &str, _: bool) -> Result<Option<Usage>, RuntimeError> {
+        let known = |engine: &Engine| engine.lock().contains_key(id).then(Usage::default);
+        self.ask(QUICK, known).await
     }
 
     async fn container(&self, id: &str) -> Result<Option<Container>, RuntimeError> {
