@@ -19,7 +19,7 @@ mod replica_set;
 mod settings;
 
 pub use controller::{Context, Controller, EventNote, Lease, Reconciled};
-pub use settings::{Ipv4Block, ParseBlockError, Settings};
+pub use settings::{Ipv4Block, ParseBlockError, Settings, heartbeat};
 
 /// Every controller of a cluster.
 pub fn all() -> Vec<Box<dyn Controller>> {

@@ -124,7 +124,9 @@ impl Term {
         if works.is_empty() {
             return;
         }
-        let leases = self.core.leases.all(wall);
+        // A controller asks for the lease of the node that it is to look at, and for no other.
+        let names = works.iter().map(|work| work.key.name.as_str());
+        let leases = self.core.leases.of(names, wall);
         let context = Context {
             state,
             now: wall,
