@@ -101,7 +101,7 @@ impl World {
                 state: &self.state,
                 wall: self.now,
                 at: self.at,
-                leases: &leases,
+                leases: &|_| leases.clone(),
                 settings,
             });
             let reports = self.agents();

@@ -2,6 +2,17 @@
 
 use std::{fmt, net::Ipv4Addr, str::FromStr, time::Duration};
 
+/// A lease outlives that many heartbeats that were lost.
+const BEATS_A_LEASE: u32 = 4;
+
+/// From how many nodes a second, on average, servers are to hear at least.
+const NODES_A_SECOND: usize = 500;
+
+/// In steps, so that one node more or less does not change what every agent was told.
+const HEARTBEAT_STEP_SECS: usize = 5;
+const HEARTBEAT_MIN_SECS: u64 = 10;
+const HEARTBEAT_MAX_SECS: u64 = 60;
+
 /// How the cluster is set up, as far as controllers care.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -9,7 +20,7 @@ pub struct Settings {
     pub cluster_cidr: Ipv4Block,
     /// The prefix length of a node's block; 24 where not stated.
     pub node_cidr_prefix: u8,
-    /// How long a node may be silent before it counts as lost; 40 s where not stated.
+    /// How long a node may be silent before it counts as lost, in a cluster that is not large; 40 s where not stated.
     pub node_lease: Duration,
     /// How long pods that say nothing about it stay on a node that is not ready or lost; 30 s where not stated.
     pub default_toleration: Duration,
@@ -36,6 +47,22 @@ impl Default for Settings {
             events_max: 10_000,
         }
     }
+}
+
+impl Settings {
+    /// How long a node may be silent before it counts as lost, where there are so many of them.
+    pub fn lease(&self, nodes: usize) -> Duration {
+        self.node_lease.max(heartbeat(nodes) * BEATS_A_LEASE)
+    }
+}
+
+/// At least so often an agent is to be heard of, where there are so many nodes: every 10 s, and less often in large
+/// clusters, where all of them together would keep servers busy.
+pub fn heartbeat(nodes: usize) -> Duration {
+    let steps = nodes.div_ceil(NODES_A_SECOND * HEARTBEAT_STEP_SECS);
+    let steps = u64::try_from(steps).unwrap_or(u64::MAX);
+    let seconds = steps.saturating_mul(HEARTBEAT_STEP_SECS as u64);
+    Duration::from_secs(seconds.clamp(HEARTBEAT_MIN_SECS, HEARTBEAT_MAX_SECS))
 }
 
 /// A block of IPv4 addresses, such as `10.244.0.0/16`.
@@ -158,6 +185,19 @@ mod tests {
         assert_eq!(cluster.places(24, &block("10.244.7.128/25")), 7..8);
         assert_eq!(cluster.places(24, &block("10.0.0.0/8")), 0..256);
         assert_eq!(cluster.places(24, &block("10.245.0.0/24")), 0..0);
+    }
+
+    #[test]
+    fn agents_of_large_clusters_are_heard_of_less_often_and_lost_later() {
+        let told = |nodes: usize| {
+            let lease = Settings::default().lease(nodes);
+            (heartbeat(nodes).as_secs(), lease.as_secs())
+        };
+        assert_eq!(told(0), (10, 40));
+        assert_eq!(told(5000), (10, 40));
+        assert_eq!(told(5001), (15, 60));
+        assert_eq!(told(10_000), (20, 80));
+        assert_eq!(told(1_000_000), (60, 240));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
     members::Departure,
     peers::{Channels, Heard},
     read::{Documents, Pages},
-    sessions::{Greeting, Leases, Reports, Sessions},
+    sessions::{Greeting, Leases, Reports, Sessions, Wakes},
     tunnels::Tunnels,
 };
 
@@ -26,6 +26,7 @@ pub(crate) struct Core {
     pub leases: Leases,
     pub heard: Heard,
     pub sessions: Sessions,
+    pub wakes: Wakes,
     pub greeting: Greeting,
     pub reports: Reports,
     pub tunnels: Tunnels,

@@ -33,7 +33,9 @@ use crate::{
     read::Pages,
     routes,
     seal::{self, SealService},
-    sessions::{Greeting, Leases, ReportQueue, Reports, Sessions, batch_reports, keep_greeting},
+    sessions::{
+        Greeting, Leases, ReportQueue, Reports, Sessions, Wakes, batch_reports, keep_greeting, wake_sessions,
+    },
     tunnels::Tunnels,
 };
 
@@ -91,6 +93,7 @@ pub async fn run(
         leases: Leases::default(),
         heard: Heard::default(),
         sessions: Sessions::default(),
+        wakes: Wakes::default(),
         greeting: Greeting::default(),
         reports,
         tunnels: Tunnels::default(),
@@ -270,6 +273,7 @@ impl Server<'_> {
             let trusted = join::keep_credentials(core.clone());
             parts.spawn(part("the care for certificates", trusted));
         }
+        parts.spawn(part("the waking of sessions", wake_sessions(core.clone())));
         parts.spawn(part("the leader's loop", lead(core.clone())));
         let batcher = core.clone();
         parts.spawn(part("the writer of reports", async move {

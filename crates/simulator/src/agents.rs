@@ -37,8 +37,10 @@ pub(crate) struct Agents {
 }
 
 impl Agents {
-    pub(crate) fn leases(&self) -> &BTreeMap<String, Lease> {
-        &self.leases
+    /// The leases of those among `names` that are nodes.
+    pub(crate) fn leases(&self, names: &[&str]) -> BTreeMap<String, Lease> {
+        let found = names.iter().filter_map(|name| self.leases.get_key_value(*name));
+        found.map(|(node, lease)| (node.clone(), *lease)).collect()
     }
 
     pub(crate) fn is_alive(&self, node: &str) -> bool {

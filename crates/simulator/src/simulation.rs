@@ -204,7 +204,7 @@ impl Simulation {
             state: &state,
             wall,
             at: self.now,
-            leases: self.agents.leases(),
+            leases: &|names| self.agents.leases(names),
             settings: &self.settings,
         });
         if draft.is_empty() {

@@ -179,7 +179,7 @@ impl Session<'_> {
             } else {
                 self.report(reports).await?;
             }
-            silent_until = Instant::now() + self.heartbeat / 2;
+            silent_until = Instant::now() + jittered(self.heartbeat / 2, 0.8);
         }
     }
 

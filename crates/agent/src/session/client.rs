@@ -123,7 +123,7 @@ impl Session {
         let answered = tokio::time::timeout(WELCOME_TIMEOUT, answered).await;
         let answered = answered.map_err(|_| SessionError::NoWelcome)?;
         let mut down = answered.map_err(status)?.into_inner();
-        let heartbeat = self.welcome(&mut down).await?;
+        let (heartbeat, beats) = watch::channel(self.welcome(&mut down).await?);
         self.shared.outbox.restart();
         self.shared.link.up(&server);
         self.stood_since = Some(Instant::now());
@@ -139,8 +139,8 @@ impl Session {
         };
         let mut tunnels = Tunnels::new(Arc::clone(&self.shared), client);
         tokio::select! {
-            error = writer.run(heartbeat) => Err(error),
-            result = self.read(&mut down, &mut tunnels) => result,
+            error = writer.run(beats) => Err(error),
+            result = self.read(&mut down, &mut tunnels, &heartbeat) => result,
         }
     }
 
@@ -170,7 +170,7 @@ impl Session {
                 theirs: theirs.clone(),
             })?;
         self.heed(&welcome);
-        Ok(Duration::from_secs(u64::from(welcome.heartbeat_seconds.max(1))))
+        Ok(heartbeat_of(&welcome))
     }
 
     /// Keeps what the server tells of itself and the others.
@@ -191,6 +191,7 @@ impl Session {
         &self,
         down: &mut Streaming<ServerMessage>,
         tunnels: &mut Tunnels,
+        heartbeat: &watch::Sender<Duration>,
     ) -> Result<(), SessionError> {
         loop {
             let message = tokio::select! {
@@ -206,11 +207,24 @@ impl Session {
                 }
                 Some(Down::Ack(ack)) => self.shared.outbox.confirm(ack.messages),
                 Some(Down::OpenTunnel(open)) => tunnels.open(open),
-                Some(Down::Welcome(welcome)) => self.heed(&welcome),
+                Some(Down::Welcome(welcome)) => {
+                    self.heed(&welcome);
+                    heartbeat.send_replace(heartbeat_of(&welcome));
+                }
                 None => {}
             }
         }
     }
+}
+
+/// How often the server wants to hear something.
+fn heartbeat_of(welcome: &Welcome) -> Duration {
+    Duration::from_secs(u64::from(welcome.heartbeat_seconds.max(1)))
+}
+
+/// Until the next sign of life; agents that began together do not stay in step.
+fn pause(heartbeat: Duration) -> Duration {
+    (heartbeat / 2).mul_f64(rand::rng().random_range(0.8..1.0))
 }
 
 /// Sends what the outbox has, and a heartbeat where it has nothing for a while.
@@ -222,8 +236,7 @@ struct Writer {
 }
 
 impl Writer {
-    async fn run(&mut self, heartbeat: Duration) -> SessionError {
-        let interval = heartbeat / 2;
+    async fn run(&mut self, heartbeat: watch::Receiver<Duration>) -> SessionError {
         loop {
             while let Some(message) = self.shared.outbox.next(self.sent + 1) {
                 if self.send(message).await.is_err() {
@@ -232,7 +245,7 @@ impl Writer {
             }
             tokio::select! {
                 () = self.shared.outbox.changed() => tokio::time::sleep(COALESCE).await,
-                () = tokio::time::sleep(interval) => {
+                () = tokio::time::sleep(pause(*heartbeat.borrow())) => {
                     let message = AgentMessage { message: Some(Up::Heartbeat(Heartbeat {})) };
                     if self.send(message).await.is_err() {
                         return SessionError::Closed;

@@ -37,7 +37,7 @@ pub struct Manager {
 }
 
 /// The moment of a decision.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Moment<'a> {
     /// The cluster as it is.
     pub state: &'a State,
@@ -45,8 +45,8 @@ pub struct Moment<'a> {
     pub wall: Time,
     /// The time since any fixed moment, on a clock that never jumps.
     pub at: Duration,
-    /// When nodes were last heard of, by name.
-    pub leases: &'a BTreeMap<String, Lease>,
+    /// When those of the named nodes that are known were last heard of.
+    pub leases: &'a dyn Fn(&[&str]) -> BTreeMap<String, Lease>,
     /// How the cluster is set up.
     pub settings: &'a Settings,
 }
@@ -164,10 +164,13 @@ impl Manager {
 
     fn reconcile(&mut self, moment: &Moment<'_>, draft: &mut Draft) {
         let works = self.queue.take(moment.at, KEYS_MAX);
+        // A controller asks for the lease of the node that it is to look at, and for no other.
+        let names: Vec<&str> = works.iter().map(|work| work.key.name.as_str()).collect();
+        let leases = (moment.leases)(&names);
         let context = Context {
             state: moment.state,
             now: moment.wall,
-            leases: moment.leases,
+            leases: &leases,
             settings: moment.settings,
         };
         for work in works {

@@ -1,6 +1,6 @@
 //! A node that is not heard of for too long: nobody can tell how it is doing.
 
-use skep_api::{ConditionStatus, Node, NodeCondition, NodeConditionType};
+use skep_api::{ConditionStatus, Kind, Node, NodeCondition, NodeConditionType};
 
 use crate::{Context, Reconciled};
 
@@ -25,7 +25,7 @@ pub(super) fn is_lost(node: &Node) -> bool {
 pub(super) fn check(ctx: &Context<'_>, node: &mut Node, result: &mut Reconciled) {
     let lease = ctx.leases.get(&node.metadata.name).map(|lease| lease.renewed);
     let heard = lease.or(node.metadata.creation_timestamp).unwrap_or_default();
-    let lost = heard.plus(ctx.settings.node_lease);
+    let lost = heard.plus(ctx.settings.lease(ctx.state.count(Kind::Node)));
     if ctx.now < lost {
         return result.again_at(ctx.now, lost);
     }

@@ -70,7 +70,7 @@ impl Term {
             state,
             wall,
             at: self.began.elapsed(),
-            leases: &self.core.leases.all(wall),
+            leases: &|names| self.core.leases.of(names.iter().copied(), wall),
             settings: &self.core.settings,
         });
         stamp_new(&mut draft.changes, wall);

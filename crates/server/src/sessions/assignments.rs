@@ -6,16 +6,13 @@ use std::{
 };
 
 use skep_api::{Kind, Object, ObjectKey, ObjectMeta, convert, proto};
-use skep_state::{State, StateEvent};
+use skep_state::State;
 
-use super::references::named_by;
+use super::references::{Reference as Name, named_by};
 
-type Name = (Kind, ObjectKey);
-
-/// What was sent to an agent, and up to which revision it is known to be right.
+/// What was sent to an agent.
 pub(crate) struct Assignments {
     node: String,
-    revision: u64,
     sent: Option<BTreeMap<Name, Arc<Object>>>,
     /// Config maps and secrets that pods of the node name, whether they are there or not.
     named: BTreeSet<Name>,
@@ -26,7 +23,6 @@ impl Assignments {
     pub(crate) fn new(node: impl Into<String>) -> Self {
         Self {
             node: node.into(),
-            revision: 0,
             sent: None,
             named: BTreeSet::new(),
         }
@@ -34,11 +30,6 @@ impl Assignments {
 
     /// What to send so that the agent has what `state` says; `None` where it has it already.
     pub(crate) fn next(&mut self, state: &State) -> Option<proto::Assignments> {
-        let concerned = self.concerned_by_changes(state);
-        self.revision = self.revision.max(state.revision());
-        if !concerned {
-            return None;
-        }
         let wanted = self.wanted(state);
         let message = match &self.sent {
             None => snapshot(&wanted, state.revision()),
@@ -49,24 +40,9 @@ impl Assignments {
         news.then_some(message)
     }
 
-    /// True also where the history no longer tells.
-    fn concerned_by_changes(&self, state: &State) -> bool {
-        self.sent.is_none()
-            || state
-                .changes_since(self.revision)
-                .map_or(true, |mut events| events.any(|event| self.concerned_by(event)))
-    }
-
-    fn concerned_by(&self, event: &StateEvent) -> bool {
-        match event.kind {
-            Kind::Node => event.key.name == self.node,
-            Kind::Pod => [&event.before, &event.after]
-                .into_iter()
-                .flatten()
-                .any(|object| matches!(&**object, Object::Pod(pod) if pod.spec.node_name == self.node)),
-            Kind::ConfigMap | Kind::Secret => self.named.contains(&(event.kind, (*event.key).clone())),
-            _ => false,
-        }
+    /// Config maps and secrets that pods of the node name, as of the last state looked at.
+    pub(crate) fn named(&self) -> &BTreeSet<Name> {
+        &self.named
     }
 
     fn wanted(&mut self, state: &State) -> BTreeMap<Name, Arc<Object>> {

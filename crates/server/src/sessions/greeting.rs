@@ -2,15 +2,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use skep_api::proto::Welcome;
+use skep_api::{Kind, proto::Welcome};
+use skep_controllers::heartbeat;
 use tokio::sync::watch;
 
 use crate::core::Core;
 
-/// Agents send something at least this often.
-const HEARTBEAT: Duration = Duration::from_secs(10);
-
-/// How often the CAs are looked at: they change once in years.
+/// How often the CAs are looked at, which change once in years, and the number of nodes.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// The welcome of the moment; the same for every agent.
@@ -62,8 +60,9 @@ fn welcome(core: &Core) -> Welcome {
         home.tls
             .with_credentials(|credentials| credentials.bundle().to_pem())
     });
+    let nodes = core.state().count(Kind::Node);
     Welcome {
-        heartbeat_seconds: u32::try_from(HEARTBEAT.as_secs()).unwrap_or(u32::MAX),
+        heartbeat_seconds: u32::try_from(heartbeat(nodes).as_secs()).unwrap_or(u32::MAX),
         cluster_id: core.store.cluster_id().to_owned(),
         servers: if core.home.is_some() { servers } else { Vec::new() },
         ca_bundle_pem: bundle.unwrap_or_default(),

@@ -34,15 +34,15 @@ impl Leases {
         self.0.lock().expect("no holder panics").remove(node);
     }
 
-    /// All leases, by node, as times of a clock that shows `now`.
-    pub(crate) fn all(&self, now: Time) -> BTreeMap<String, Lease> {
+    /// The leases of those among `names` that are nodes, as times of a clock that shows `now`.
+    pub(crate) fn of<'a>(&self, names: impl Iterator<Item = &'a str>, now: Time) -> BTreeMap<String, Lease> {
         let leases = self.0.lock().expect("no holder panics");
         let at = |renewed: &Instant| {
             let age = i64::try_from(renewed.elapsed().as_millis()).unwrap_or(i64::MAX);
             Time::from_millis(now.as_millis().saturating_sub(age))
         };
-        let leases = leases.iter();
-        leases
+        let found = names.filter_map(|name| leases.get_key_value(name));
+        found
             .map(|(node, renewed)| (node.clone(), Lease { renewed: at(renewed) }))
             .collect()
     }
@@ -62,7 +62,10 @@ mod tests {
             Time::from_secs(1400),
         ] {
             assert!(
-                shown.since(leases.all(shown)["a"].renewed).as_secs() < 60,
+                shown
+                    .since(leases.of(["a"].into_iter(), shown)["a"].renewed)
+                    .as_secs()
+                    < 60,
                 "{shown}"
             );
         }

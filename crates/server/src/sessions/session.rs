@@ -22,6 +22,7 @@ use super::{
     node_status::status_change,
     register::{node_in, register, reported_node},
     registry::{Down, Place},
+    wakes::Sleeper,
 };
 use crate::{authorize::check_own_node, clock::now, core::Core, failure::Failure, peers};
 
@@ -191,17 +192,12 @@ async fn tell(core: &Core, node: &str, down: &Down, mut acked: watch::Receiver<u
     let mut greeting = core.greeting.subscribe();
     let welcome = greeting.borrow_and_update().clone();
     send(down, Message::Welcome((*welcome).clone())).await?;
+    let mut sleeper = core.wakes.enter(node);
     let mut assignments = Assignments::new(node);
-    let mut revisions = core.revisions();
+    bring_up_to_date(core, &mut assignments, &mut sleeper, down).await?;
     loop {
-        revisions.borrow_and_update();
-        if let Some(news) = assignments.next(&core.state()) {
-            send(down, Message::Assignments(news)).await?;
-        }
         tokio::select! {
-            changed = revisions.changed() => {
-                changed.map_err(|_| Status::unavailable("the server is shutting down"))?;
-            }
+            () = sleeper.woken() => bring_up_to_date(core, &mut assignments, &mut sleeper, down).await?,
             Ok(()) = greeting.changed() => {
                 let welcome = greeting.borrow_and_update().clone();
                 send(down, Message::Welcome((*welcome).clone())).await?;
@@ -210,6 +206,23 @@ async fn tell(core: &Core, node: &str, down: &Down, mut acked: watch::Receiver<u
                 let messages = *acked.borrow_and_update();
                 send(down, Message::Ack(Ack { messages })).await?;
             }
+        }
+    }
+}
+
+/// Tells the agent what it is to run now, where that is news.
+async fn bring_up_to_date(
+    core: &Core,
+    assignments: &mut Assignments,
+    sleeper: &mut Sleeper,
+    down: &Down,
+) -> Result<(), Status> {
+    loop {
+        if let Some(news) = assignments.next(&core.state()) {
+            send(down, Message::Assignments(news)).await?;
+        }
+        if !sleeper.listen_for(assignments.named()) {
+            return Ok(());
         }
     }
 }

@@ -81,7 +81,8 @@ async fn used_folder(configure: impl Fn(StoreConfig) -> StoreConfig) -> TempDir 
     accepted(&store, [Change::create(secret("in-the-log"))]).await;
     write(&store, "m", 500).await.unwrap();
     let backups = dir.path().join("backups");
-    while files_in(&backups).is_empty() {
+    let is_whole = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "snapshot");
+    while !files_in(&backups).iter().any(is_whole) {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     store.shutdown().await;

@@ -5,21 +5,24 @@ use std::time::{Duration, Instant};
 use futures::{StreamExt, TryStreamExt, stream};
 use skep_api::{
     convert,
-    proto::{CreateRequest, ListRequest},
+    proto::{CreateRequest, ListRequest, WriteOptions},
 };
 use skep_tests::{SimAgents, SimOptions};
 use tokio::runtime::Runtime;
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::{
     objects::{NODES, object, pods_among},
     peer::PAGE,
-    servers::Servers,
+    servers::{Cluster, Servers},
 };
 use crate::store::SERVERS;
 
 /// Writes in flight.
 const AT_ONCE: usize = 256;
+
+const TRIES_MAX: usize = 20;
+const TRY_AGAIN: Duration = Duration::from_millis(500);
 
 const RUNNING_WITHIN: Duration = Duration::from_secs(300);
 
@@ -42,17 +45,7 @@ pub(crate) fn fill(runtime: &Runtime, servers: &Servers, count: usize) -> f64 {
     let sims = SimAgents::start(&servers.plane.addresses, &token, NODES, options);
     let sims = runtime.block_on(sims).expect("every agent has a session");
     let start = Instant::now();
-    let creates = (0..count).map(|number| {
-        let mut client = servers.clients[number % SERVERS].clone();
-        async move {
-            let request = CreateRequest {
-                object: convert::struct_from_value(object(number)),
-                options: None,
-            };
-            client.create(request).await?;
-            Ok::<(), Status>(())
-        }
-    });
+    let creates = (0..count).map(|number| create(servers.clients[number % SERVERS].clone(), number));
     let created = stream::iter(creates)
         .buffer_unordered(AT_ONCE)
         .try_collect::<()>();
@@ -63,6 +56,26 @@ pub(crate) fn fill(runtime: &Runtime, servers: &Servers, count: usize) -> f64 {
     let took = start.elapsed().as_secs_f64();
     runtime.block_on(sims.stop());
     took
+}
+
+/// A server may be out of reach for a moment on a machine that is short of everything; the id makes a retry harmless.
+async fn create(mut client: Cluster, number: usize) -> Result<(), Status> {
+    let options = WriteOptions {
+        request_id: format!("fill-{number}"),
+        ..WriteOptions::default()
+    };
+    let request = CreateRequest {
+        object: convert::struct_from_value(object(number)),
+        options: Some(options),
+    };
+    let mut tries = 0;
+    loop {
+        match client.create(request.clone()).await {
+            Err(status) if status.code() == Code::Unavailable && tries < TRIES_MAX => tries += 1,
+            other => return other.map(drop),
+        }
+        tokio::time::sleep(TRY_AGAIN).await;
+    }
 }
 
 /// Reads all objects, page by page; how many, and seconds.

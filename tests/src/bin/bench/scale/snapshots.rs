@@ -115,7 +115,11 @@ async fn write(client: Cluster, stop: Arc<AtomicBool>) -> Spans {
                     object,
                     options: None,
                 };
-                client.update(update).await.expect("the object is written");
+                // A server may be out of reach for a moment: a write counts with all of its tries.
+                while let Err(status) = client.update(update.clone()).await {
+                    assert!(begun.elapsed() < WITHIN, "the object is not written: {status}");
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
                 spans.push((begun, Instant::now()));
             }
             spans
