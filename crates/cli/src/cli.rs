@@ -288,6 +288,7 @@ mod tests {
               patch          Change fields of an object
               label          Set and take away labels of objects
               annotate       Set and take away annotations of objects
+              sim            Play a cluster under simulated time: what would happen if
 
             Other commands:
               api-resources  Show the kinds of the cluster
