@@ -1,7 +1,11 @@
 //! Any server takes any request.
 
+use std::{fs, path::Path, sync::Arc};
+
 use skep_state::Change;
+use skep_store::{StoreConfig, Vault, VaultError};
 use skep_testkit::config_map;
+use skep_trust::Sealer;
 
 use super::{
     entry, has,
@@ -113,11 +117,57 @@ async fn servers_that_were_all_down_come_back_with_everything() {
     servers.settle().await;
 }
 
+/// The key of one server alone.
+struct Own(Sealer);
+
+impl Vault for Own {
+    fn label(&self) -> String {
+        self.0.key_id()
+    }
+
+    fn seal(&self, place: &[u8], plain: &[u8]) -> Vec<u8> {
+        self.0.seal(place, plain)
+    }
+
+    fn open(&self, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
+        let opened = self.0.open(place, sealed);
+        opened.map_err(|error| VaultError::NoKey(error.to_string()))
+    }
+}
+
+/// True where a file below this folder holds these bytes.
+fn tells(dir: &Path, word: &[u8]) -> bool {
+    fs::read_dir(dir).unwrap().any(|entry| {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            return tells(&path, word);
+        }
+        let bytes = fs::read(&path).unwrap_or_default();
+        bytes.windows(word.len()).any(|window| window == word)
+    })
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_was_down_for_long_catches_up_by_a_snapshot() {
-    let mut servers = Servers::configured(3, Net::new(6), |config| skep_store::StoreConfig {
-        snapshot_bytes: 512 * 1024,
-        ..config
+    catches_up(|config| config, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_seal_with_keys_of_their_own_understand_each_other() {
+    let seal = |config: StoreConfig| {
+        let key = u8::try_from(config.member.id).unwrap();
+        config.vault(Arc::new(Own(Sealer::new(&[key; 32]))))
+    };
+    catches_up(seal, false).await;
+}
+
+/// A server was down, and gets a snapshot and what came after; whether its disk tells of it.
+async fn catches_up(seal: impl Fn(StoreConfig) -> StoreConfig + Send + Sync + 'static, told: bool) {
+    let mut servers = Servers::configured(3, Net::new(6), move |config| {
+        seal(StoreConfig {
+            snapshot_bytes: 512 * 1024,
+            ..config
+        })
     })
     .await;
     let follower = servers.follower().await;
@@ -144,4 +194,7 @@ async fn a_server_that_was_down_for_long_catches_up_by_a_snapshot() {
     })
     .await;
     servers.settle().await;
+    for id in [leader, follower] {
+        assert_eq!(tells(servers.dir(id), b"ConfigMap"), told, "server {id}");
+    }
 }

@@ -35,8 +35,9 @@ const KINDS: [&str; 6] = [
     "namespaces",
 ];
 
-/// Makes so many objects, the pods among them running on nodes of simulated agents; seconds that it took.
-pub(crate) fn fill(runtime: &Runtime, servers: &Servers, count: usize) -> f64 {
+/// Makes so many objects, the pods among them running on nodes of simulated agents, which are to live on; seconds that it
+/// took.
+pub(crate) fn fill(runtime: &Runtime, servers: &Servers, count: usize) -> (SimAgents, f64) {
     let options = SimOptions {
         pods_max: 100_000,
         ..SimOptions::default()
@@ -53,9 +54,7 @@ pub(crate) fn fill(runtime: &Runtime, servers: &Servers, count: usize) -> f64 {
     let pods = pods_among(count);
     let running = runtime.block_on(sims.wait_until(RUNNING_WITHIN, |stats| stats.pods_running == pods));
     assert!(running, "{pods} pods should run: {:?}", sims.stats());
-    let took = start.elapsed().as_secs_f64();
-    runtime.block_on(sims.stop());
-    took
+    (sims, start.elapsed().as_secs_f64())
 }
 
 /// A server may be out of reach for a moment on a machine that is short of everything; the id makes a retry harmless.

@@ -42,8 +42,9 @@ pub(crate) fn run(report: &mut Report, objects: Option<usize>) {
          and an old replica set; the same documents in etcd, without the pods' statuses"
     );
     let mut servers = Servers::start(&runtime);
-    let filled = fill::fill(&runtime, &servers, objects);
+    let (sims, filled) = fill::fill(&runtime, &servers, objects);
     let ours = measure(&mut bench, &runtime, &mut servers, objects);
+    runtime.block_on(sims.stop());
     drop(servers);
     let (mut peer, peer_filled) = Peer::fill(&runtime, (0..objects).map(objects::object));
     runtime.block_on(async { tokio::time::sleep(SETTLE).await });

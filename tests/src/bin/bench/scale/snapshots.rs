@@ -47,6 +47,7 @@ type Spans = Vec<(Instant, Instant)>;
 /// Writes through the leader until enough snapshots were taken.
 pub(crate) fn measure(runtime: &Runtime, servers: &Servers) -> Latencies {
     let leader = servers.leader(runtime);
+    let _inside = runtime.enter();
     let client = servers.client(leader);
     let stop = Arc::new(AtomicBool::new(false));
     let folders = servers
