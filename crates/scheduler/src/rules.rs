@@ -66,10 +66,14 @@ impl Rules {
             .for_each(|term| must(*term, Must::BeNear));
         template.anti.iter().for_each(|term| must(*term, Must::BeApart));
         let selecting = &tables.looks.rows[template.look].terms;
-        let repelled = selecting
+        let mut repelled: Vec<usize> = selecting
             .iter()
-            .filter(|term| tables.terms.rows[**term].repelled.total() != 0);
-        repelled.for_each(|term| must(*term, Must::NotBeRepelled));
+            .copied()
+            .filter(|term| tables.terms.rows[*term].repelled.total() != 0)
+            .collect();
+        // The first that is broken is named to people: which one that is must not depend on what came to be known when.
+        repelled.sort_unstable_by_key(|term| tables.terms.rows[*term].identity());
+        repelled.iter().for_each(|term| must(*term, Must::NotBeRepelled));
         for even in &template.even {
             let (max_skew, min_places, own) = (even.max_skew, even.min_places, even.own);
             must(

@@ -100,6 +100,11 @@ impl Part {
 }
 
 impl Term {
+    /// What it says, in one text: equal terms have equal ones.
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
+    }
+
     /// Whether it selects pods that look like this. Pods on their way out do not count for spread.
     pub(crate) fn selects(&self, look: &Look, namespaces: &Namespaces) -> bool {
         let counts = self.spread.is_none() || !look.deleting;
