@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use rand::seq::IndexedRandom;
-use skep_api::{Deployment, Kind, Namespace, Node, Object, ObjectKey, Pod, ReplicaSet, Resource};
+use skep_api::{Deployment, FieldError, Kind, Namespace, Node, Object, ObjectKey, Pod, ReplicaSet, Resource};
+use skep_controllers::{admission, missing_defaults};
 use skep_state::{Change, DeleteOptions};
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
 
 type Taken = Result<(), String>;
 
-/// What every cluster has from the beginning.
+/// What every cluster has from the beginning: its namespaces, the tiers and their priority classes.
 pub(crate) fn furnish(simulation: &mut Simulation) {
     let namespaces = ["default", "kube-system"].map(|name| {
         let mut namespace = Namespace::default();
@@ -23,6 +24,8 @@ pub(crate) fn furnish(simulation: &mut Simulation) {
         Change::create(namespace)
     });
     simulation.write(namespaces.into());
+    let defaults = missing_defaults(&simulation.state);
+    simulation.write(defaults);
 }
 
 /// Carries out a step of the scenario.
@@ -97,6 +100,7 @@ pub(crate) fn apply(simulation: &mut Simulation, mut object: Object) -> Taken {
     ensure_namespace(simulation, &key)?;
     let change = match simulation.state.object(object.kind(), &key) {
         None => {
+            admission::object(&simulation.state, &mut object).map_err(told)?;
             // What was read from a cluster is made anew.
             let meta = object.meta_mut();
             (meta.uid, meta.resource_version) = Default::default();
@@ -112,6 +116,11 @@ pub(crate) fn apply(simulation: &mut Simulation, mut object: Object) -> Taken {
         }
     };
     write(simulation, change)
+}
+
+fn told(causes: Vec<FieldError>) -> String {
+    let causes: Vec<String> = causes.iter().map(ToString::to_string).collect();
+    causes.join("; ")
 }
 
 /// A scenario need not spell out its namespaces.

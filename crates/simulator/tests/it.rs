@@ -50,6 +50,37 @@ fn the_same_seed_tells_the_same_story_and_another_seed_another_one() {
 }
 
 #[test]
+fn tiers_take_effect_as_in_a_cluster() {
+    let text = EDGE.replace(
+        "labels: { app: camera }",
+        "labels: { app: camera, skep.io/tier: nobody-knows }",
+    );
+    refused(&text, &expect!["documents: spec.template.metadata.labels[skep.io/tier]: `nobody-knows` is not a tier of this cluster: write one of business-critical, mission-critical, non-critical"]);
+    let tiered = EDGE
+        .replace(
+            "labels: { app: camera }",
+            "labels: { app: camera, skep.io/tier: business-critical }",
+        )
+        .replace(
+            "resources: { cpu: \"4\"",
+            "pool: general-pool\n    resources: { cpu: \"4\"",
+        );
+    let mut simulation = Simulation::new(Scenario::read(&tiered).unwrap(), None).unwrap();
+    simulation.run(|_| {}).unwrap();
+    let pods = simulation.state().list::<skep_api::Pod>(None);
+    let camera: Vec<_> = pods
+        .filter(|pod| pod.metadata.name.starts_with("camera"))
+        .collect();
+    assert_eq!(camera.len(), 9);
+    assert!(
+        camera
+            .iter()
+            .all(|pod| pod.spec.priority_class_name == "high-priority"),
+        "{camera:?}"
+    );
+}
+
+#[test]
 fn what_does_not_fit_waits_and_says_why() {
     let text = EDGE.replace("cpu: 500m", "cpu: 3500m");
     let (report, _) = played(&text, None);
