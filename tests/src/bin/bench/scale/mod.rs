@@ -126,6 +126,7 @@ fn measure(bench: &mut Bench<'_>, runtime: &Runtime, servers: &mut Servers, obje
         .info(runtime, leader)
         .expect("the leader answers")
         .revision;
+    runtime.block_on(async { tokio::time::sleep(SETTLE).await });
     let start = servers.restart(runtime, follower, revision);
     bench.add(
         "start of a follower until it has all, against the bound",
