@@ -100,7 +100,7 @@ pub(crate) fn apply(simulation: &mut Simulation, mut object: Object) -> Taken {
     ensure_namespace(simulation, &key)?;
     let change = match simulation.state.object(object.kind(), &key) {
         None => {
-            admission::object(&simulation.state, &mut object).map_err(told)?;
+            admission::object(&simulation.state, &mut object).map_err(|causes| told(&causes))?;
             // What was read from a cluster is made anew.
             let meta = object.meta_mut();
             (meta.uid, meta.resource_version) = Default::default();
@@ -118,7 +118,7 @@ pub(crate) fn apply(simulation: &mut Simulation, mut object: Object) -> Taken {
     write(simulation, change)
 }
 
-fn told(causes: Vec<FieldError>) -> String {
+fn told(causes: &[FieldError]) -> String {
     let causes: Vec<String> = causes.iter().map(ToString::to_string).collect();
     causes.join("; ")
 }
