@@ -37,6 +37,10 @@ use crate::{
     vault::Seal,
 };
 
+/// How often, and how long apart, a folder that is in use is looked at before that is an error.
+const OPEN_ATTEMPTS: u32 = 10;
+const OPEN_PAUSE: Duration = Duration::from_millis(100);
+
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// When to ask again for a snapshot that does not begin.
@@ -103,19 +107,13 @@ impl Store {
     /// # Errors
     /// Says which file is at fault and what to do; nothing that was acknowledged is ever given up silently.
     pub async fn open(config: StoreConfig) -> Result<Self, OpenError> {
-        let opened = {
-            let config = config.clone();
-            blocking(move || open_folder(&config))
-                .await
-                .map_err(|error| OpenError::Start(error.to_string()))??
-        };
         let Opened {
             folder,
             log,
             snapshots,
             head,
             state,
-        } = opened;
+        } = open_patiently(&config).await?;
         let home = Arc::new(Home::new(folder));
         let (shared, snapshots) = (Arc::new(Shared::new(state, head.ids_max)), Arc::new(snapshots));
         let peers = Arc::new(Peers::new(home.clone(), config.transport.clone()));
@@ -358,6 +356,22 @@ impl std::fmt::Debug for Store {
             .field("config", &self.inner.config)
             .finish_non_exhaustive()
     }
+}
+
+/// Whoever held the folder may be about to let go of it: a process that was just started by another thread holds what that thread
+/// has open until it runs its own program.
+async fn open_patiently(config: &StoreConfig) -> Result<Opened, OpenError> {
+    for attempt in 1.. {
+        let config = config.clone();
+        let opened = blocking(move || open_folder(&config))
+            .await
+            .map_err(|error| OpenError::Start(error.to_string()))?;
+        match opened {
+            Err(OpenError::Locked { .. }) if attempt < OPEN_ATTEMPTS => sleep(OPEN_PAUSE).await,
+            other => return other,
+        }
+    }
+    unreachable!("the last attempt returns")
 }
 
 fn open_folder(config: &StoreConfig) -> Result<Opened, OpenError> {
