@@ -55,7 +55,12 @@ fn tiers_take_effect_as_in_a_cluster() {
         "labels: { app: camera }",
         "labels: { app: camera, skep.io/tier: nobody-knows }",
     );
-    refused(&text, &expect!["documents: spec.template.metadata.labels[skep.io/tier]: `nobody-knows` is not a tier of this cluster: write one of business-critical, mission-critical, non-critical"]);
+    refused(
+        &text,
+        &expect![
+            "documents: spec.template.metadata.labels[skep.io/tier]: `nobody-knows` is not a tier of this cluster: write one of business-critical, mission-critical, non-critical"
+        ],
+    );
     let tiered = EDGE
         .replace(
             "labels: { app: camera }",
