@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Engine, eventually};
+use crate::{Engine, block::Block, eventually};
 
 /// A running `skep up`. Dropping it ends the process and removes its containers, network and data.
 pub struct Cluster {
@@ -20,7 +20,7 @@ pub struct Cluster {
     pub engine: Engine,
     dir: TempDir,
     node: String,
-    pod_cidr: String,
+    pods: Block,
     process: Option<Child>,
     skep: PathBuf,
     /// More arguments of `skep up`.
@@ -62,12 +62,11 @@ impl Cluster {
             .prefix("skep-test-")
             .tempdir()
             .expect("a folder for the cluster");
-        let octet = 100 + (process.wrapping_mul(7) + number) % 100;
         Self {
             engine,
             dir,
             node: format!("n{number}-{process}"),
-            pod_cidr: format!("10.{octet}.0.0/16"),
+            pods: Block::reserve(),
             process: None,
             skep: skep_binary(),
             extra: Vec::new(),
@@ -104,7 +103,7 @@ impl Cluster {
                 "--node-name",
                 &self.node,
                 "--pod-cidr",
-                &self.pod_cidr,
+                self.pods.cidr(),
             ])
             .args(["--docker-host", &self.engine.host()])
             .args(&self.extra)

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 use crate::{
     Lan, Outcome,
+    block::Block,
     cluster::{outcome, skep_binary, unmount_below},
     engine::remove_node,
     eventually,
@@ -63,6 +64,8 @@ pub struct ControlPlane {
     /// What goes before a client command, such as `nsenter` into the network of the servers.
     client: Vec<String>,
     pod_cidr: String,
+    /// Where `pod_cidr` comes from unless it is set.
+    _pods: Block,
     tag: String,
     /// The servers, in the order in which they were added.
     pub servers: Vec<Daemon>,
@@ -84,12 +87,13 @@ impl ControlPlane {
             .prefix("skep-ha-")
             .tempdir()
             .expect("a folder");
+        let pods = Block::reserve();
         Self {
             dir,
             skep: skep_binary(),
             client: Vec::new(),
-            // Apart from the blocks of clusters of one machine.
-            pod_cidr: format!("10.{}.0.0/16", 200 + (process.wrapping_mul(3) + number) % 40),
+            pod_cidr: pods.cidr().to_owned(),
+            _pods: pods,
             tag: format!("h{number}-{process}"),
             servers: Vec::new(),
             addresses: Vec::new(),

@@ -1,5 +1,6 @@
 //! What whole-cluster tests and benchmarks share: engines, images, and a running `skep up`.
 
+mod block;
 mod client;
 mod clock;
 mod cluster;
