@@ -7,7 +7,7 @@ use skep_api::{Kind, Object, ObjectKey, Time};
 use crate::{
     Applied, Change, Effect, Entry, Outcome, Refusal, State, StateEvent, Verb,
     rules::{self, Step},
-    weight::weight,
+    weight::{REFUSAL_WEIGHT, event_weight},
 };
 
 impl State {
@@ -24,8 +24,22 @@ impl State {
             .iter()
             .map(|change| self.apply_change(change, entry.now))
             .collect();
-        self.requests.remember(&entry.request_id, &outcomes);
+        if !entry.request_id.is_empty() {
+            let weight = outcomes.iter().map(|outcome| self.weight_of(outcome)).sum();
+            self.requests.remember(&entry.request_id, &outcomes, weight);
+        }
         outcomes
+    }
+
+    /// What remembering an outcome costs: the history has just weighed the object, as a rule.
+    pub(crate) fn weight_of(&self, outcome: &Outcome) -> u32 {
+        match outcome {
+            Ok(applied) => self
+                .history
+                .weight_at(applied.revision)
+                .unwrap_or_else(|| event_weight(&applied.object)),
+            Err(_) => REFUSAL_WEIGHT,
+        }
     }
 
     /// What applying a change alone would come to. Nothing is changed, and nothing copied but the object.
@@ -174,7 +188,7 @@ impl State {
             before,
             after,
         };
-        self.history.push(event, weight(newest));
+        self.history.push(event, event_weight(newest));
     }
 }
 

@@ -11,9 +11,6 @@ pub const HISTORY_EVENTS_MAX: usize = 12_000;
 /// How many bytes the history is worth at most: its objects, written as JSON, and what an event takes besides.
 pub const HISTORY_WEIGHT_MAX: u64 = 24 * 1024 * 1024;
 
-/// What an object takes in memory beyond its text, roughly: the typed fields, mostly empty.
-const EVENT_WEIGHT: u32 = 1536;
-
 /// One change of one object.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StateEvent {
@@ -61,7 +58,6 @@ impl History {
     }
 
     pub(crate) fn push(&mut self, event: StateEvent, weight: u32) {
-        let weight = weight.saturating_add(EVENT_WEIGHT);
         self.weight += u64::from(weight);
         self.events.insert(
             event.revision,
@@ -71,6 +67,11 @@ impl History {
             },
         );
         self.trim(HISTORY_EVENTS_MAX, HISTORY_WEIGHT_MAX);
+    }
+
+    /// What the event of this revision weighs, where it is there.
+    pub(crate) fn weight_at(&self, revision: u64) -> Option<u32> {
+        self.events.get(&revision).map(|kept| kept.weight)
     }
 
     pub(crate) fn since(&self, revision: u64) -> Result<impl Iterator<Item = &Arc<StateEvent>>, Compacted> {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use imbl::OrdMap;
 
-use crate::{Outcome, weight::weight};
+use crate::Outcome;
 
 /// How many requests are remembered at most.
 pub const REQUESTS_MAX: usize = 4096;
 
-/// How many bytes the remembered outcomes are worth at most, written as JSON.
+/// How many bytes the remembered outcomes are worth at most.
 pub const REQUESTS_WEIGHT_MAX: u64 = 16 * 1024 * 1024;
 
 /// The oldest is forgotten first. Part of the replicated state: every replica remembers the same.
@@ -40,14 +40,14 @@ impl Requests {
     }
 
     /// Empty and known ids are not remembered.
-    pub(crate) fn remember(&mut self, id: &str, outcomes: &[Outcome]) {
+    pub(crate) fn remember(&mut self, id: &str, outcomes: &[Outcome], weight: u32) {
         if id.is_empty() || self.by_id.contains_key(id) {
             return;
         }
-        let (id, remembered): (Arc<str>, _) = (id.into(), Remembered::new(outcomes));
-        self.weight += u64::from(remembered.weight);
+        let (id, outcomes): (Arc<str>, _) = (id.into(), outcomes.into());
+        self.weight += u64::from(weight);
         self.order.insert(self.next, id.clone());
-        self.by_id.insert(id, remembered);
+        self.by_id.insert(id, Remembered { outcomes, weight });
         self.next += 1;
         self.trim(REQUESTS_MAX, REQUESTS_WEIGHT_MAX);
     }
@@ -61,15 +61,6 @@ impl Requests {
             if let Some(remembered) = self.by_id.remove(&id) {
                 self.weight -= u64::from(remembered.weight);
             }
-        }
-    }
-}
-
-impl Remembered {
-    fn new(outcomes: &[Outcome]) -> Self {
-        Self {
-            outcomes: outcomes.into(),
-            weight: weight(&outcomes),
         }
     }
 }

@@ -121,7 +121,10 @@ impl Restore {
                 self.announced = head.records;
             }
             (1.., Read::Object(object)) => self.insert(*object),
-            (1.., Read::Request { id, outcomes }) => self.state.requests.remember(&id, &outcomes),
+            (1.., Read::Request { id, outcomes }) => {
+                let weight = outcomes.iter().map(|outcome| self.state.weight_of(outcome)).sum();
+                self.state.requests.remember(&id, &outcomes, weight);
+            }
             _ => return Err(RestoreError::Order { index }),
         }
         Ok(())

@@ -2,13 +2,21 @@
 
 use std::io::{self, Write};
 
-use serde::Serialize;
+use skep_api::Object;
 
-/// The length of the value's JSON in bytes: the same on every replica.
-pub(crate) fn weight(value: &impl Serialize) -> u32 {
+/// What an object takes in memory beyond its text, roughly: the typed fields, mostly empty.
+const BESIDES_TEXT: u32 = 1536;
+
+/// What a refusal takes, roughly.
+pub(crate) const REFUSAL_WEIGHT: u32 = 512;
+
+/// What keeping an object in the history or among the answers takes, in bytes: the same on every replica.
+pub(crate) fn event_weight(object: &Object) -> u32 {
     let mut counter = Counter(0);
-    serde_json::to_writer(&mut counter, value).expect("objects hold nothing that JSON cannot hold");
-    u32::try_from(counter.0).unwrap_or(u32::MAX)
+    serde_json::to_writer(&mut counter, object).expect("objects hold nothing that JSON cannot hold");
+    u32::try_from(counter.0)
+        .unwrap_or(u32::MAX)
+        .saturating_add(BESIDES_TEXT)
 }
 
 struct Counter(u64);

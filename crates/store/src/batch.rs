@@ -49,7 +49,7 @@ pub(crate) struct Parcel {
     pub(crate) to: Member,
     /// One entry as JSON.
     pub(crate) json: Bytes,
-    pub(crate) answer: oneshot::Sender<Written>,
+    pub(crate) answer: oneshot::Sender<Result<(), ProposeError>>,
 }
 
 /// Where proposals wait. Each server to hand them to has a line of its own, so that nobody waits for one that is gone.
@@ -177,25 +177,24 @@ async fn forward(inner: Weak<Inner>, batch: Vec<Parcel>) {
     let Some(inner) = inner.upgrade() else { return };
     let to = batch[0].to.clone();
     let json = list(batch.iter().map(|parcel| &parcel.json));
-    let waiting: Vec<_> = batch.into_iter().map(|parcel| (1, parcel.answer)).collect();
     let reply = inner
         .peers
         .ask(&to, &Request::Propose(json.into()), ANSWER_LIMIT)
         .await;
     drop(inner);
-    let written = match reply {
-        Ok(Reply::Propose(Ok(outcomes))) => {
-            serde_json::from_slice(&outcomes).map_err(|_| ProposeError::Uncertain)
-        }
+    let taken = match reply {
         // The store that was asked has stopped; another one will lead.
         Ok(Reply::Propose(Err(ProposeError::Stopped | ProposeError::Storage(_)))) => {
             Err(ProposeError::Uncertain)
         }
-        Ok(Reply::Propose(Err(error))) => Err(error),
+        Ok(Reply::Propose(taken)) => taken,
         Err(AskError::Unreachable(_) | AskError::Refused(_)) => Err(ProposeError::NotLeader { leader: None }),
         Ok(_) | Err(AskError::Lost(_) | AskError::TimedOut) => Err(ProposeError::Uncertain),
     };
-    answer(waiting, written);
+    for parcel in batch {
+        // Nobody may be waiting any more.
+        parcel.answer.send(taken.clone()).ok();
+    }
 }
 
 /// Tells each how its entries came out.

@@ -3,6 +3,7 @@
 //! [`Store`] is the only door. The consensus library shows nowhere outside of this crate.
 
 mod archive;
+mod awaited;
 mod backups;
 mod batch;
 mod blocking;

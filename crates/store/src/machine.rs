@@ -19,6 +19,7 @@ use skep_state::{Outcome, State};
 use tokio::sync::watch;
 
 use crate::{
+    awaited::Awaited,
     blocking::{aside, blocking},
     home::Home,
     raft::{Command, LogId, Membership, SnapshotMeta, Types},
@@ -32,6 +33,7 @@ pub(crate) struct Shared {
     revision: watch::Sender<u64>,
     /// The greatest number that any server has had.
     ids_max: AtomicU64,
+    awaited: Arc<Awaited>,
 }
 
 impl Shared {
@@ -41,6 +43,7 @@ impl Shared {
             state: RwLock::new(state),
             revision,
             ids_max: AtomicU64::new(ids_max),
+            awaited: Arc::default(),
         }
     }
 
@@ -50,6 +53,11 @@ impl Shared {
 
     pub(crate) fn state(&self) -> State {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Who waits for what other servers were asked to log.
+    pub(crate) fn awaited(&self) -> &Arc<Awaited> {
+        &self.awaited
     }
 
     pub(crate) fn revisions(&self) -> watch::Receiver<u64> {
@@ -107,8 +115,9 @@ impl Machine {
             .take_entries()
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let mut state = self.shared.state();
-        let outcomes = entries.iter().map(|entry| state.apply(entry)).collect();
+        let outcomes: Vec<_> = entries.iter().map(|entry| state.apply(entry)).collect();
         self.shared.replace(state);
+        self.shared.awaited.applied(&entries, &outcomes);
         Ok(outcomes)
     }
 }
@@ -163,7 +172,8 @@ impl RaftStateMachine<Types> for Machine {
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, received: SnapshotFile) -> io::Result<()> {
         let snapshots = self.snapshots.clone();
         let (head, state) = blocking(move || snapshots.install(received)).await??;
-        self.shared.replace(state);
+        self.shared.replace(state.clone());
+        self.shared.awaited.replaced(&state);
         self.shared.ids_max.fetch_max(head.ids_max, Relaxed);
         self.applied = meta.last_log_id;
         self.note_membership(meta.last_membership.clone());

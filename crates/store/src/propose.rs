@@ -45,32 +45,34 @@ impl Inner {
     async fn propose_anywhere(self: &Arc<Self>, entry: Entry) -> Result<Vec<Outcome>, ProposeError> {
         let leads = self.view.borrow().leads;
         let entry = if leads { entry } else { named(entry) };
-        let mut repeatable = !entry.request_id.is_empty();
+        let mut request_id = entry.request_id.clone();
         let mut json = written(&entry);
         let mut entry = Some(entry);
         let mut guide = self.guide(LIMIT);
         let mut uncertain = false;
         loop {
             let target = guide.target();
-            if matches!(target, Target::There(_)) && !repeatable {
+            if matches!(target, Target::There(_)) && request_id.is_empty() {
                 // What goes over a network may get lost, or arrive twice.
-                json = written(&named(entry.take().unwrap_or_else(|| read_back(&json))));
-                repeatable = true;
+                let named = named(entry.take().unwrap_or_else(|| read_back(&json)));
+                json = written(&named);
+                request_id = named.request_id;
             }
             let attempt = match target {
                 Target::Here => {
                     let limit = guide.left().min(ATTEMPT_LIMIT);
                     let entry = entry.take().unwrap_or_else(|| read_back(&json));
                     let write = timeout(limit, self.write_here(vec![entry], json.clone()));
-                    write.await.unwrap_or(Err(ProposeError::Uncertain))
+                    let written = write.await.unwrap_or(Err(ProposeError::Uncertain));
+                    written.and_then(only)
                 }
-                Target::There(member) => self.forward(member, json.clone(), &guide).await,
+                Target::There(member) => self.forward(member, json.clone(), &request_id, &guide).await,
                 Target::Nobody => Err(ProposeError::NotLeader { leader: None }),
             };
             match attempt {
                 Err(ProposeError::NotLeader { leader }) => guide.hint(leader),
-                Err(ProposeError::Uncertain) if repeatable => uncertain = true,
-                other => return other.and_then(only),
+                Err(ProposeError::Uncertain) if !request_id.is_empty() => uncertain = true,
+                other => return other,
             }
             if !guide.again().await {
                 return Err(match self.stopped_why() {
@@ -84,34 +86,50 @@ impl Inner {
         }
     }
 
-    /// Hands an entry to another server, with those that go there as well.
-    async fn forward(self: &Arc<Self>, to: Member, json: Bytes, guide: &Guide) -> Written {
+    /// Hands an entry to another server, with those that go there as well; what came of it is seen when this server
+    /// applies it, as it then would from whatever leader.
+    async fn forward(
+        self: &Arc<Self>,
+        to: Member,
+        json: Bytes,
+        request_id: &str,
+        guide: &Guide,
+    ) -> Result<Vec<Outcome>, ProposeError> {
         self.check_size(json.len())?;
-        let (answer, written) = oneshot::channel();
+        let mut wait = self.shared.awaited().wait_for(request_id);
+        let (answer, taken) = oneshot::channel();
         let line = self.line_to(to.id);
         let parcel = Parcel { to, json, answer };
         let sent = async {
             line.send(parcel).await.map_err(|_| ProposeError::Stopped)?;
-            written.await.map_err(|_| ProposeError::Stopped)?
+            let refused = async {
+                match taken.await {
+                    Ok(Ok(())) => std::future::pending().await,
+                    Ok(Err(why)) => why,
+                    Err(_) => ProposeError::Stopped,
+                }
+            };
+            tokio::select! {
+                biased;
+                outcomes = wait.outcomes() => outcomes.ok_or(ProposeError::Stopped),
+                why = refused => Err(why),
+            }
         };
         let limit = guide.left().min(ATTEMPT_LIMIT);
         timeout(limit, sent).await.unwrap_or(Err(ProposeError::Uncertain))
     }
 
-    /// Writes a list of entries that another server forwarded; the JSON of their outcomes.
-    pub(crate) async fn propose_here(&self, json: &Bytes) -> Result<Bytes, ProposeError> {
+    /// Writes a list of entries that another server forwarded.
+    pub(crate) async fn propose_here(&self, json: &Bytes) -> Result<(), ProposeError> {
         let (Ok(entries), [b'[', .., b']']) = (serde_json::from_slice::<Vec<Entry>>(json), &json[..]) else {
             return Err(ProposeError::Uncertain);
         };
         if entries.is_empty() {
-            return Ok(json.clone());
+            return Ok(());
         }
         let inside = json.slice(1..json.len() - 1);
-        let outcomes = timeout(ATTEMPT_LIMIT, self.write_here(entries, inside))
-            .await
-            .unwrap_or(Err(ProposeError::Uncertain))?;
-        let json = serde_json::to_vec(&outcomes).expect("outcomes hold nothing that JSON cannot hold");
-        Ok(json.into())
+        let written = timeout(ATTEMPT_LIMIT, self.write_here(entries, inside)).await;
+        written.unwrap_or(Err(ProposeError::Uncertain)).map(drop)
     }
 
     /// Writes to this server's own log, where it leads, with what others write at the same time.

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The first byte of every message. Whoever speaks another version is refused, and says so.
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 
 /// What one server asks of another.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -65,8 +65,8 @@ pub(crate) enum Reply {
     Vote(VoteResponse<Types>),
     TransferLeader(TransferLeaderResponse<Types>),
     Snapshot(ChunkReply),
-    /// The JSON of the outcomes of each entry.
-    Propose(Result<Bytes, ProposeError>),
+    /// Whether the log has the entries for good; what came of each, every server finds out when it applies them.
+    Propose(Result<(), ProposeError>),
     ReadIndex(Result<u64, ReadError>),
     Manage(Result<Vec<MemberStatus>, MembershipError>),
     /// Nothing was done, and why.
