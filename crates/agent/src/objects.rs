@@ -25,8 +25,8 @@ impl Objects {
     pub(crate) fn put(&self, object: Object) -> bool {
         let key = object.key();
         match object {
-            Object::ConfigMap(object) => drop(self.write().config_maps.insert(key, Arc::new(object))),
-            Object::Secret(object) => drop(self.write().secrets.insert(key, Arc::new(object))),
+            Object::ConfigMap(object) => drop(self.write().config_maps.insert(key, object.into())),
+            Object::Secret(object) => drop(self.write().secrets.insert(key, object.into())),
             _ => return false,
         }
         true

@@ -69,10 +69,10 @@ pub enum DecodeError {
 
 macro_rules! objects {
     ($($kind:ident $({ $status:ident })?),* $(,)?) => {
-        /// An object of any kind.
+        /// An object of any kind. Small to move about: each kind takes the memory that it needs, and is somewhere else.
         #[derive(Clone, Debug, PartialEq)]
         pub enum Object {
-            $(#[doc = concat!("A `", stringify!($kind), "`.")] $kind($kind),)*
+            $(#[doc = concat!("A `", stringify!($kind), "`.")] $kind(Box<$kind>),)*
         }
 
         impl Object {
@@ -140,7 +140,7 @@ macro_rules! objects {
             }
 
             fn into_object(self) -> Object {
-                Object::$kind(self)
+                Object::$kind(Box::new(self))
             }
 
             fn from_object(object: &Object) -> Option<&Self> {
@@ -151,9 +151,15 @@ macro_rules! objects {
             }
         }
 
+        impl From<Box<$kind>> for Object {
+            fn from(object: Box<$kind>) -> Self {
+                Self::$kind(object)
+            }
+        }
+
         impl From<$kind> for Object {
             fn from(object: $kind) -> Self {
-                Self::$kind(object)
+                Self::$kind(Box::new(object))
             }
         })*
     };

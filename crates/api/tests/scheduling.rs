@@ -25,7 +25,7 @@ fn pod(spec: &Value) -> Value {
 
 fn accepted(spec: &Value) -> Pod {
     match decode(pod(spec), Validation::Strict).map(|decoded| decoded.object) {
-        Ok(Object::Pod(pod)) => pod,
+        Ok(Object::Pod(pod)) => *pod,
         other => panic!("{other:#?}"),
     }
 }

@@ -1,6 +1,6 @@
 //! Adoption: pods and replica sets without owner go to the one that selects them; those it no longer selects are released.
 
-use skep_api::{Deployment, Kind, LabelSelector, Object, ObjectKey, ObjectMeta, OwnerReference, ReplicaSet};
+use skep_api::{Kind, LabelSelector, Object, ObjectKey, ObjectMeta, OwnerReference};
 use skep_state::{Change, State, StateEvent};
 
 use crate::{Context, Controller, Reconciled};
@@ -82,8 +82,8 @@ fn owner_kind(kind: Kind) -> Option<Kind> {
 /// What an owner selects, and of which kind.
 fn selects(owner: &Object) -> Option<(Kind, &LabelSelector)> {
     match owner {
-        Object::ReplicaSet(ReplicaSet { spec, .. }) => Some((Kind::Pod, &spec.selector)),
-        Object::Deployment(Deployment { spec, .. }) => Some((Kind::ReplicaSet, &spec.selector)),
+        Object::ReplicaSet(owner) => Some((Kind::Pod, &owner.spec.selector)),
+        Object::Deployment(owner) => Some((Kind::ReplicaSet, &owner.spec.selector)),
         _ => None,
     }
 }

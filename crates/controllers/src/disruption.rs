@@ -6,7 +6,7 @@ use std::{
 };
 
 use skep_api::{
-    Condition, ConditionStatus, Deployment, IntOrString, Kind, Object, ObjectKey, Pod, PodDisruptionBudget,
+    Condition, ConditionStatus, IntOrString, Kind, Object, ObjectKey, Pod, PodDisruptionBudget,
     PodDisruptionBudgetStatus, ReplicaSet, Resource, Time,
 };
 use skep_state::{Change, State, StateEvent};
@@ -120,8 +120,8 @@ fn keys(state: &State, namespace: &str, holds: impl Fn(&&PodDisruptionBudget) ->
 
 fn replicas(owner: &Object) -> Option<i32> {
     match owner {
-        Object::Deployment(Deployment { spec, .. }) => Some(spec.replicas),
-        Object::ReplicaSet(ReplicaSet { spec, .. }) => Some(spec.replicas),
+        Object::Deployment(owner) => Some(owner.spec.replicas),
+        Object::ReplicaSet(owner) => Some(owner.spec.replicas),
         _ => None,
     }
 }

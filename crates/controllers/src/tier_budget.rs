@@ -1,8 +1,8 @@
 //! The disruption budget that each workload of a tier gets, where none of its owner's selects its pods.
 
 use skep_api::{
-    Deployment, Kind, LabelSelector, Namespace, Object, ObjectKey, ObjectMeta, OwnerReference,
-    PodDisruptionBudget, PodDisruptionBudgetSpec, PodTemplateSpec, ReplicaSet, Resource, WorkloadTier,
+    Kind, LabelSelector, Namespace, Object, ObjectKey, ObjectMeta, OwnerReference,
+    PodDisruptionBudget, PodDisruptionBudgetSpec, PodTemplateSpec, Resource, WorkloadTier,
     well_known,
 };
 use skep_state::{Change, DeleteOptions, State, StateEvent};
@@ -104,8 +104,8 @@ fn workload(object: &Object) -> Option<(&PodTemplateSpec, &LabelSelector)> {
         return None;
     }
     match object {
-        Object::Deployment(Deployment { spec, .. }) => Some((&spec.template, &spec.selector)),
-        Object::ReplicaSet(ReplicaSet { spec, .. }) => Some((&spec.template, &spec.selector)),
+        Object::Deployment(owner) => Some((&owner.spec.template, &owner.spec.selector)),
+        Object::ReplicaSet(owner) => Some((&owner.spec.template, &owner.spec.selector)),
         _ => None,
     }
 }
@@ -165,10 +165,10 @@ fn create(ctx: &Context<'_>, workload: &Object, budget: PodDisruptionBudget, res
         );
         result.events.extend(match workload {
             Object::Deployment(owner) => {
-                Some(EventNote::warning(owner, NAME, "TierBudgetNotCreated", message))
+                Some(EventNote::warning(&**owner, NAME, "TierBudgetNotCreated", message))
             }
             Object::ReplicaSet(owner) => {
-                Some(EventNote::warning(owner, NAME, "TierBudgetNotCreated", message))
+                Some(EventNote::warning(&**owner, NAME, "TierBudgetNotCreated", message))
             }
             _ => None,
         });

@@ -7,7 +7,7 @@ use std::{
 
 use rand::RngExt;
 use skep_api::{
-    Object, convert,
+    convert,
     proto::{
         AgentMessage, Assignments, Heartbeat, Hello, PodReports, ServerMessage, agent_message::Message as Up,
         node_client::NodeClient, server_message::Message as Down,
@@ -147,7 +147,7 @@ impl SimAgent {
         for condition in &mut node.status.conditions {
             condition.last_heartbeat_time = Some(clock());
         }
-        convert::to_struct(&Object::Node(node))
+        convert::to_struct(&node.into())
     }
 
     async fn send(&self, up: &mpsc::Sender<AgentMessage>, message: Up) -> Result<(), SessionError> {

@@ -58,7 +58,7 @@ impl Pods {
             .filter_map(|document| convert::from_struct(document).ok());
         let pods: Vec<Pod> = objects
             .filter_map(|object| match object {
-                Object::Pod(pod) => Some(pod),
+                Object::Pod(pod) => Some(*pod),
                 _ => None,
             })
             .collect();

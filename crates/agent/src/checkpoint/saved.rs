@@ -45,7 +45,7 @@ impl Saved {
                 continue;
             }
             match serde_json::from_slice(bytes) {
-                Ok(Object::Pod(pod)) => saved.objects.push(with_status(pod, documents).into()),
+                Ok(Object::Pod(pod)) => saved.objects.push(with_status(*pod, documents).into()),
                 Ok(object) => saved.objects.push(object),
                 Err(error) => tracing::warn!(name, %error, "left out of the checkpoint: it cannot be read"),
             }

@@ -66,7 +66,7 @@ impl Manager {
         let mut pods = Vec::new();
         for object in objects {
             match object {
-                Object::Pod(pod) => pods.push(Arc::new(pod)),
+                Object::Pod(pod) => pods.push(Arc::from(pod)),
                 Object::Node(node) => self.take_node(&node),
                 object => {
                     let namespace = object.meta().namespace.clone();

@@ -2,7 +2,7 @@
 
 use skep_api::Struct;
 use skep_api::{
-    ContainerImage, Node, NodeAddress, NodeAddressType, NodeCondition, NodeStatus, Object, Time, convert,
+    ContainerImage, Node, NodeAddress, NodeAddressType, NodeCondition, NodeStatus, Time, convert,
     node_label, well_known::HOSTNAME,
 };
 
@@ -47,7 +47,7 @@ pub(crate) fn hello(shared: &Shared, facts: &MachineFacts, engine: &EngineState)
         images: &[],
         before: &[],
     };
-    convert::to_struct(&Object::Node(node(&view, clock::now())))
+    convert::to_struct(&node(&view, clock::now()).into())
 }
 
 /// The Node with its present status.

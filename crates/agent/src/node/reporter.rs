@@ -3,7 +3,7 @@
 use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 
 use skep_api::Struct;
-use skep_api::{Node, NodeCondition, Object, convert};
+use skep_api::{Node, NodeCondition, convert};
 use tokio::{
     sync::watch,
     time::{Instant, MissedTickBehavior},
@@ -91,7 +91,7 @@ impl Reporter {
             .as_ref()
             .is_none_or(|(at, told)| at.elapsed() >= TOLD_EVERY || differs(told, &node));
         if is_due {
-            let document = convert::to_struct(&Object::Node(node.clone()));
+            let document = convert::to_struct(&node.clone().into());
             self.hello.send_replace(document.clone());
             self.shared.outbox.node(document);
             self.told = Some((Instant::now(), node));

@@ -243,7 +243,7 @@ impl Door {
 
 fn node(document: skep_api::Struct) -> skep_api::Node {
     match convert::from_struct(document).unwrap() {
-        Object::Node(node) => node,
+        Object::Node(node) => *node,
         other => panic!("not a node: {other:?}"),
     }
 }

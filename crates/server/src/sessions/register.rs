@@ -60,7 +60,7 @@ fn causes(node: &Node) -> Vec<FieldError> {
 /// The node in a message of an agent.
 pub(super) fn node_in(document: skep_api::Struct) -> Result<Node, String> {
     match convert::from_struct(document) {
-        Ok(Object::Node(node)) => Ok(node),
+        Ok(Object::Node(node)) => Ok(*node),
         Ok(other) => Err(format!("is a {}, not a Node", other.kind())),
         Err(error) => Err(error.to_string()),
     }
@@ -137,7 +137,7 @@ mod tests {
     fn hello(node: Node) -> Hello {
         Hello {
             node_name: node.metadata.name.clone(),
-            node: Some(convert::to_struct(&Object::Node(node))),
+            node: Some(convert::to_struct(&node.into())),
             ..Hello::default()
         }
     }

@@ -29,7 +29,7 @@ fn check(object: impl Into<Object>, expected: &Expect) {
 
 /// READY, STATUS and RESTARTS.
 fn check_pod(pod: &Pod, expected: &str) {
-    let cells = row(&Object::Pod(pod.clone()), at(600));
+    let cells = row(&pod.clone().into(), at(600));
     assert_eq!(cells[1..4].join(" "), expected);
 }
 
