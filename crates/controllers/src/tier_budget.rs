@@ -1,9 +1,8 @@
 //! The disruption budget that each workload of a tier gets, where none of its owner's selects its pods.
 
 use skep_api::{
-    Kind, LabelSelector, Namespace, Object, ObjectKey, ObjectMeta, OwnerReference,
-    PodDisruptionBudget, PodDisruptionBudgetSpec, PodTemplateSpec, Resource, WorkloadTier,
-    well_known,
+    Kind, LabelSelector, Namespace, Object, ObjectKey, ObjectMeta, OwnerReference, PodDisruptionBudget,
+    PodDisruptionBudgetSpec, PodTemplateSpec, Resource, WorkloadTier, well_known,
 };
 use skep_state::{Change, DeleteOptions, State, StateEvent};
 
@@ -164,12 +163,18 @@ fn create(ctx: &Context<'_>, workload: &Object, budget: PodDisruptionBudget, res
             budget.metadata.name
         );
         result.events.extend(match workload {
-            Object::Deployment(owner) => {
-                Some(EventNote::warning(&**owner, NAME, "TierBudgetNotCreated", message))
-            }
-            Object::ReplicaSet(owner) => {
-                Some(EventNote::warning(&**owner, NAME, "TierBudgetNotCreated", message))
-            }
+            Object::Deployment(owner) => Some(EventNote::warning(
+                &**owner,
+                NAME,
+                "TierBudgetNotCreated",
+                message,
+            )),
+            Object::ReplicaSet(owner) => Some(EventNote::warning(
+                &**owner,
+                NAME,
+                "TierBudgetNotCreated",
+                message,
+            )),
             _ => None,
         });
         return;

@@ -13,7 +13,7 @@ use std::{
 
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
-use skep_store::{Member, Store, Transport, TransportError};
+use skep_store::{Lane, Member, Store, Transport, TransportError};
 use tokio::time::{sleep, timeout};
 
 use crate::{luck, trace::note};
@@ -187,6 +187,7 @@ impl Transport for Wire {
     fn call(
         &self,
         to: &Member,
+        _: Lane,
         request: Bytes,
         limit: Duration,
     ) -> BoxFuture<'static, Result<Bytes, TransportError>> {

@@ -47,12 +47,14 @@ impl Awaited {
 
     /// As [`Self::applied`], after the whole state was replaced by a newer one.
     pub(crate) fn replaced(&self, state: &State) {
-        for (request_id, waiting) in std::mem::take(&mut *self.lock()) {
-            match state.answered(&request_id) {
-                Some(outcomes) => tell(Some(waiting), outcomes),
-                None => self.lock().entry(request_id).or_default().extend(waiting),
-            }
-        }
+        self.lock()
+            .retain(|request_id, waiting| match state.answered(request_id) {
+                Some(outcomes) => {
+                    tell(Some(std::mem::take(waiting)), outcomes);
+                    false
+                }
+                None => true,
+            });
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<oneshot::Sender<Vec<Outcome>>>>> {

@@ -39,6 +39,6 @@ pub use error::{MembershipError, OpenError, ProposeError, ReadError, SnapshotErr
 pub use member::{Member, MemberStatus, Role};
 pub use snapshot::{SealedWriter, SnapshotInfo};
 pub use store::Store;
-pub use transport::{PEER_MESSAGE_BYTES_MAX, Transport, TransportError};
+pub use transport::{Lane, PEER_MESSAGE_BYTES_MAX, Transport, TransportError};
 pub use vault::{LABEL_BYTES_MAX, Vault, VaultError};
 pub use watch::Watch;

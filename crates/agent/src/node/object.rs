@@ -2,8 +2,8 @@
 
 use skep_api::Struct;
 use skep_api::{
-    ContainerImage, Node, NodeAddress, NodeAddressType, NodeCondition, NodeStatus, Time, convert,
-    node_label, well_known::HOSTNAME,
+    ContainerImage, Node, NodeAddress, NodeAddressType, NodeCondition, NodeStatus, Time, convert, node_label,
+    well_known::HOSTNAME,
 };
 
 use super::{MachineFacts, allocatable, conditions::conditions};

@@ -1,12 +1,20 @@
 //! Takes in the store's messages from other servers.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use futures::{StreamExt, stream::BoxStream};
 use skep_api::proto::{PeerMessage, raft_server::Raft};
 use skep_trust::Identity;
-use tonic::{Request, Response, Status};
+use tokio::time::sleep;
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::core::Core;
+
+/// Calls of one conversation that are being answered at the same time.
+const ANSWERED_AT_ONCE: usize = 256;
+
+/// No conversation lasts longer, whatever the other side thinks of it: a new one shows the certificate again.
+const LASTS: Duration = Duration::from_secs(60 * 60);
 
 /// `skep.v1.Raft`.
 #[derive(Clone)]
@@ -14,9 +22,35 @@ pub(crate) struct RaftService(pub Arc<Core>);
 
 #[tonic::async_trait]
 impl Raft for RaftService {
+    type ConverseStream = BoxStream<'static, Result<PeerMessage, Status>>;
+
     async fn call(&self, request: Request<PeerMessage>) -> Result<Response<PeerMessage>, Status> {
         let caller = server_id(&request);
-        let message = request.into_inner();
+        self.answer(caller, request.into_inner()).await.map(Response::new)
+    }
+
+    async fn converse(
+        &self,
+        request: Request<Streaming<PeerMessage>>,
+    ) -> Result<Response<Self::ConverseStream>, Status> {
+        let (service, caller) = (self.clone(), server_id(&request));
+        let over = self.0.shutdown.clone().cancelled_owned();
+        let answers = request
+            .into_inner()
+            .map(move |message| {
+                let service = service.clone();
+                async move { service.answer(caller, message?).await }
+            })
+            .buffer_unordered(ANSWERED_AT_ONCE)
+            .take_until(over)
+            .take_until(sleep(LASTS));
+        Ok(Response::new(answers.boxed()))
+    }
+}
+
+impl RaftService {
+    /// The answer to a message of the server that `caller` is the number of.
+    async fn answer(&self, caller: Option<u64>, message: PeerMessage) -> Result<PeerMessage, Status> {
         if caller != Some(message.from) {
             return Err(Status::permission_denied(
                 "a server speaks for itself only: the certificate is of another one",
@@ -28,11 +62,12 @@ impl Raft for RaftService {
             return Err(Status::not_found(format!("this is server {}", store.server_id())));
         }
         let payload = store.serve(message.from, message.payload.into()).await.into();
-        Ok(Response::new(PeerMessage {
+        Ok(PeerMessage {
             from: store.server_id(),
             to: message.from,
             payload,
-        }))
+            call: message.call,
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod channels;
 mod consensus;
+mod conversation;
 mod enter;
 mod forward;
 mod service;

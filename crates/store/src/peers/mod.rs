@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use crate::{Member, Transport, TransportError, home::Home};
+use crate::{Lane, Member, Transport, TransportError, home::Home};
 pub(crate) use incoming::Incoming;
 pub(crate) use message::{Envelope, Manage, Reply, Request};
 pub(crate) use network::Network;
@@ -75,6 +75,17 @@ impl Peers {
         request: &Request,
         limit: Duration,
     ) -> Result<Reply, AskError> {
+        self.ask_on(Lane::Talk, to, request, limit).await
+    }
+
+    /// As [`Self::ask`], with the message on this lane.
+    pub(crate) async fn ask_on(
+        &self,
+        lane: Lane,
+        to: &Member,
+        request: &Request,
+        limit: Duration,
+    ) -> Result<Reply, AskError> {
         let Some(transport) = &self.transport else {
             return Err(AskError::Unreachable(format!(
                 "there is no way to server {}",
@@ -82,7 +93,7 @@ impl Peers {
             )));
         };
         let request = message::encode(&Envelope::new(&self.home, to.id), request);
-        let answer = match tokio::time::timeout(limit, transport.call(to, request, limit)).await {
+        let answer = match tokio::time::timeout(limit, transport.call(to, lane, request, limit)).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(TransportError::Unreachable(why))) => return Err(AskError::Unreachable(why)),
             Ok(Err(TransportError::Lost(why))) => return Err(AskError::Lost(why)),

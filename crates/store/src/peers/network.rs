@@ -8,14 +8,18 @@ use std::{
 };
 
 use bytes::Bytes;
-use futures::future::{Either, select};
+use futures::{
+    Stream, StreamExt,
+    future::{Either, ready, select},
+};
 use openraft::{
     OptionalSend, RaftNetworkFactory, RaftNetworkV2,
+    base::{BoxFuture, BoxStream},
     errors::{NetworkError, RPCError, ReplicationClosed, StreamingError, Timeout, Unreachable},
     network::{RPCOption, RPCTypes},
     raft::{
-        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, TransferLeaderRequest,
-        TransferLeaderResponse, VoteRequest, VoteResponse,
+        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
+        TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
     },
     type_config::alias::SnapshotOf,
 };
@@ -25,7 +29,7 @@ use super::{
     message::{Chunk, ChunkReply},
 };
 use crate::{
-    Member,
+    Lane, Member,
     blocking::blocking,
     member::Place,
     raft::{Types, Vote},
@@ -39,6 +43,9 @@ const PROBE_LIMIT: Duration = Duration::from_secs(1);
 const CHUNK_LIMIT: Duration = Duration::from_secs(10);
 /// To check a whole snapshot and take it over.
 const INSTALL_LIMIT: Duration = Duration::from_secs(60);
+/// Appends on their way to a follower at the same time: what was committed meanwhile, and what came after, need not wait
+/// for the answer to what went before.
+const APPENDS_AT_ONCE: usize = 8;
 const CHUNK_BYTES: usize = 512 * 1024;
 
 /// Makes connections.
@@ -77,10 +84,20 @@ impl Peer {
         action: RPCTypes,
         limit: Duration,
     ) -> Result<Reply, RPCError<Types>> {
+        self.ask_on(Lane::Talk, request, action, limit).await
+    }
+
+    async fn ask_on(
+        &self,
+        lane: Lane,
+        request: &Request,
+        action: RPCTypes,
+        limit: Duration,
+    ) -> Result<Reply, RPCError<Types>> {
         let target = self.member.id;
         let member = self.peers.member(target).unwrap_or_else(|| self.member.clone());
         self.peers
-            .ask(&member, request, limit)
+            .ask_on(lane, &member, request, limit)
             .await
             .map_err(|error| match error {
                 AskError::Unreachable(why) | AskError::Refused(why) => Unreachable::from_string(why).into(),
@@ -93,6 +110,38 @@ impl Peer {
                 }
                 .into(),
             })
+    }
+
+    /// Sends entries, and tells whether the follower has all of them.
+    async fn append(
+        &self,
+        lane: Lane,
+        request: AppendEntriesRequest<Types>,
+    ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
+        let limit = if request.entries.is_empty() {
+            PROBE_LIMIT
+        } else {
+            APPEND_LIMIT
+        };
+        let request = Request::Append(request);
+        match self
+            .ask_on(lane, &request, RPCTypes::AppendEntries, limit)
+            .await?
+        {
+            Reply::Append(response) => Ok(response),
+            _ => Err(nonsense()),
+        }
+    }
+
+    /// As [`Self::append`], for a request among others: how far the follower's log is known to be as the leader's.
+    async fn append_next(
+        &self,
+        request: AppendEntriesRequest<Types>,
+    ) -> Result<StreamAppendResult<Types>, RPCError<Types>> {
+        let prev = request.prev_log_id;
+        let last = request.entries.last().map(|entry| entry.log_id).or(prev);
+        let response = self.append(Lane::Log, request).await?;
+        Ok(response.into_stream_result(prev, last))
     }
 
     /// Sends a file piece by piece; the vote of the server that took it over.
@@ -137,18 +186,25 @@ impl RaftNetworkV2<Types> for Peer {
         request: AppendEntriesRequest<Types>,
         _: RPCOption,
     ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
-        let limit = if request.entries.is_empty() {
-            PROBE_LIMIT
-        } else {
-            APPEND_LIMIT
-        };
-        match self
-            .ask(&Request::Append(request), RPCTypes::AppendEntries, limit)
-            .await?
-        {
-            Reply::Append(response) => Ok(response),
-            _ => Err(nonsense()),
-        }
+        self.append(Lane::Talk, request).await
+    }
+
+    fn stream_append<'s, S>(
+        &'s mut self,
+        input: S,
+        _: RPCOption,
+    ) -> BoxFuture<
+        's,
+        Result<BoxStream<'s, Result<StreamAppendResult<Types>, RPCError<Types>>>, RPCError<Types>>,
+    >
+    where
+        S: Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
+    {
+        let peer = &*self;
+        let answers = input
+            .map(move |request| peer.append_next(request))
+            .buffered(APPENDS_AT_ONCE);
+        Box::pin(ready(Ok(Box::pin(answers) as BoxStream<'s, _>)))
     }
 
     async fn vote(

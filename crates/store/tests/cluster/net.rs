@@ -10,7 +10,7 @@ use std::{
 use bytes::Bytes;
 use futures::future::{BoxFuture, FutureExt};
 use rand::{RngExt, SeedableRng, rngs::StdRng};
-use skep_store::{Member, Store, Transport, TransportError};
+use skep_store::{Lane, Member, Store, Transport, TransportError};
 use tokio::{runtime::Handle, time::sleep};
 
 /// What happens to messages.
@@ -160,6 +160,7 @@ impl Transport for Wire {
     fn call(
         &self,
         to: &Member,
+        _: Lane,
         request: Bytes,
         limit: Duration,
     ) -> BoxFuture<'static, Result<Bytes, TransportError>> {
