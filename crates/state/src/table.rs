@@ -6,6 +6,9 @@ use std::sync::Arc;
 use imbl::OrdMap;
 use skep_api::{Object, ObjectKey};
 
+/// How much of a key is held inline.
+const HEAD_BYTES: usize = 32;
+
 /// Persistent: a clone shares everything and is cheap.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Table(OrdMap<Place, Row>);
@@ -29,18 +32,17 @@ impl Table {
     pub(crate) fn put(&mut self, object: Arc<Object>) -> (Arc<ObjectKey>, Option<Arc<Object>>) {
         let key = object.key();
         let place = Place::of(&key);
-        let key = self
-            .0
-            .get(&place)
-            .map_or_else(|| Arc::new(key), |row| row.key.clone());
-        let before = self.0.insert(
-            place,
-            Row {
-                key: key.clone(),
-                object,
-            },
-        );
-        (key, before.map(|row| row.object))
+        if let Some(row) = self.0.get_mut(&place) {
+            let before = std::mem::replace(&mut row.object, object);
+            return (row.key.clone(), Some(before));
+        }
+        let key = Arc::new(key);
+        let row = Row {
+            key: key.clone(),
+            object,
+        };
+        self.0.insert(place, row);
+        (key, None)
     }
 
     pub(crate) fn remove(&mut self, key: &ObjectKey) -> Option<(Arc<ObjectKey>, Arc<Object>)> {
@@ -78,11 +80,11 @@ impl PartialEq for Row {
     }
 }
 
-/// A key as the tables sort it: namespace, a zero byte, name. The first bytes are held inline, so that comparing keys
-/// seldom leaves the node they lie in; most keys fit in whole.
+/// A key as the tables sort it: namespace, a zero byte, name. The first bytes are held inline, as numbers that sort as they
+/// do, so that comparing keys takes a few instructions and seldom leaves the node they lie in; most keys fit in whole.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Place {
-    head: [u8; 32],
+    head: [u64; HEAD_BYTES / 8],
     tail: Option<Arc<[u8]>>,
 }
 
@@ -100,13 +102,18 @@ impl Place {
     }
 
     fn new(parts: [&[u8]; 3]) -> Self {
-        let (mut head, mut at) = ([0; 32], 0);
+        let (mut head, mut at) = ([0; HEAD_BYTES], 0);
         let mut tail = Vec::new();
         for part in parts {
             let inline = part.len().min(head.len() - at);
             head[at..at + inline].copy_from_slice(&part[..inline]);
             at += inline;
             tail.extend_from_slice(&part[inline..]);
+        }
+        let (words, _) = head.as_chunks();
+        let mut head = [0; HEAD_BYTES / 8];
+        for (word, bytes) in head.iter_mut().zip(words) {
+            *word = u64::from_be_bytes(*bytes);
         }
         Self {
             head,

@@ -1,6 +1,12 @@
 //! Proposals: to this server's own log where it leads, else to the leader, until one of them is sure.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bytes::Bytes;
 use openraft::errors::{ClientWriteError, RaftError};
@@ -44,7 +50,11 @@ impl Store {
 impl Inner {
     async fn propose_anywhere(self: &Arc<Self>, entry: Entry) -> Result<Vec<Outcome>, ProposeError> {
         let leads = self.view.borrow().leads;
-        let entry = if leads { entry } else { named(entry) };
+        let entry = if leads {
+            entry
+        } else {
+            self.request_ids.name(entry)
+        };
         let mut request_id = entry.request_id.clone();
         let mut json = written(&entry);
         let mut entry = Some(entry);
@@ -54,7 +64,9 @@ impl Inner {
             let target = guide.target();
             if matches!(target, Target::There(_)) && request_id.is_empty() {
                 // What goes over a network may get lost, or arrive twice.
-                let named = named(entry.take().unwrap_or_else(|| read_back(&json)));
+                let named = self
+                    .request_ids
+                    .name(entry.take().unwrap_or_else(|| read_back(&json)));
                 json = written(&named);
                 request_id = named.request_id;
             }
@@ -203,14 +215,33 @@ fn only(outcomes: Vec<Vec<Outcome>>) -> Result<Vec<Outcome>, ProposeError> {
     outcomes.into_iter().next().ok_or(ProposeError::Uncertain)
 }
 
-/// The entry under an id of its own, where it has none.
-fn named(entry: Entry) -> Entry {
-    if !entry.request_id.is_empty() {
-        return entry;
+/// Makes ids for entries that have none. They sort in the order in which they were made, so that those of a time lie
+/// together in the state.
+#[derive(Debug)]
+pub(crate) struct RequestIds {
+    of: uuid::Uuid,
+    next: AtomicU64,
+}
+
+impl RequestIds {
+    /// Unlike those of any other store, and of this one before it was opened.
+    pub(crate) fn new() -> Self {
+        Self {
+            of: uuid::Uuid::new_v4(),
+            next: AtomicU64::new(0),
+        }
     }
-    Entry {
-        request_id: uuid::Uuid::new_v4().to_string(),
-        ..entry
+
+    /// The entry under an id of its own.
+    fn name(&self, entry: Entry) -> Entry {
+        if !entry.request_id.is_empty() {
+            return entry;
+        }
+        let number = self.next.fetch_add(1, Relaxed);
+        Entry {
+            request_id: format!("{}-{number:016x}", self.of.simple()),
+            ..entry
+        }
     }
 }
 

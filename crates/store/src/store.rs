@@ -28,6 +28,7 @@ use crate::{
     log::{Log, open_log},
     machine::{Machine, Shared},
     peers::{Incoming, Manage, Network, Peers},
+    propose::RequestIds,
     raft::{Raft, SnapshotMeta, Types},
     reads::{self, Waiting},
     relief,
@@ -77,6 +78,7 @@ pub(crate) struct Inner {
     pub(crate) failure: watch::Receiver<Option<String>>,
     pub(crate) reads: mpsc::Sender<Waiting>,
     pub(crate) lines: Lines,
+    pub(crate) request_ids: RequestIds,
     /// Told when a write was refused for want of space.
     pub(crate) short_of_space: Arc<Notify>,
     /// Emptied by shutdown.
@@ -301,6 +303,7 @@ impl Store {
             failure,
             reads,
             lines,
+            request_ids: RequestIds::new(),
             short_of_space: Arc::default(),
             tasks: Mutex::default(),
         });
