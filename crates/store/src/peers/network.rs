@@ -133,14 +133,20 @@ impl Peer {
         }
     }
 
-    /// As [`Self::append`], for a request among others: how far the follower's log is known to be as the leader's.
+    /// As [`Self::append`], for one request of several that follow each other: how far the follower's log is known to be
+    /// as the leader's.
     async fn append_next(
         &self,
+        place: usize,
         request: AppendEntriesRequest<Types>,
     ) -> Result<StreamAppendResult<Types>, RPCError<Types>> {
         let prev = request.prev_log_id;
         let last = request.entries.last().map(|entry| entry.log_id).or(prev);
         let response = self.append(Lane::Log, request).await?;
+        if place > 0 && response.is_conflict() {
+            // The follower lacks what the request before brings: that has not lost anything, it comes later.
+            return Err(NetworkError::from_string("it came before what goes before it").into());
+        }
         Ok(response.into_stream_result(prev, last))
     }
 
@@ -202,7 +208,8 @@ impl RaftNetworkV2<Types> for Peer {
     {
         let peer = &*self;
         let answers = input
-            .map(move |request| peer.append_next(request))
+            .enumerate()
+            .map(move |(place, request)| peer.append_next(place, request))
             .buffered(APPENDS_AT_ONCE);
         Box::pin(ready(Ok(Box::pin(answers) as BoxStream<'s, _>)))
     }
