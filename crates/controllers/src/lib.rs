@@ -22,6 +22,8 @@ mod node_pool;
 mod pod_garbage;
 mod pods;
 mod quota;
+mod rebalance;
+mod replacement;
 mod replica_set;
 mod settings;
 mod tier_budget;
@@ -30,7 +32,10 @@ pub use controller::{Context, Controller, EventNote, Lease, Reconciled};
 pub use defaults::{DEFAULTS_ANNOTATION, DEFAULTS_VERSION, SYSTEM_NAMESPACE, missing_defaults};
 pub use forecast::{Forecast, Placed, Preempted, forecast};
 pub use manager::{Draft, Fate, Manager, Moment, Origin, Work};
-pub use settings::{Ipv4Block, ParseBlockError, Settings, heartbeat};
+pub use rebalance::{Held, Move, Moving, RebalancePlan, plan as rebalance_plan};
+pub use replacement::{Replacement, keep_up, replaceable, replacement};
+pub use settings::{Ipv4Block, ParseBlockError, Rebalancing, Settings, heartbeat};
+pub use skep_scheduler::Scoring;
 
 /// Every controller of a cluster.
 pub fn all() -> Vec<Box<dyn Controller>> {
