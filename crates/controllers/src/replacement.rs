@@ -138,7 +138,9 @@ mod tests {
     fn a_replacement_is_asked_for_once_and_again_in_time() {
         let pod = pod("web").node("a").ready().build();
         let change = keep_up(&pod, at(0)).unwrap();
-        let skep_state::Verb::Update(asked) = change.verb else { panic!() };
+        let skep_state::Verb::Update(asked) = change.verb else {
+            panic!()
+        };
         let asked = Pod::from_object(&asked).unwrap();
         assert_eq!(keep_up(asked, at(60)), None);
         assert!(keep_up(asked, at(200)).is_some());

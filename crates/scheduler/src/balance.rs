@@ -238,10 +238,7 @@ impl Tables {
 
     /// Kinds of pods, the nodes where such a pod would not be placed though one is there, and why: one of them is looked at as if
     /// it were nowhere.
-    fn strained(
-        &mut self,
-        asked: impl Fn(&Self, &Template) -> bool,
-    ) -> Vec<(usize, usize, Rejection)> {
+    fn strained(&mut self, asked: impl Fn(&Self, &Template) -> bool) -> Vec<(usize, usize, Rejection)> {
         let mut found = Vec::new();
         let nodes: Vec<usize> = self.nodes.existing().map(|(index, _)| index).collect();
         for node in nodes {

@@ -9,8 +9,9 @@ use skep_api::{
         ApplyRequest, CreateRequest, DeleteRequest, DeleteResponse, DescribeResponse, EvictRequest,
         EvictResponse, ExecInput, ExecOutput, ExplainRequest, ExplainResponse, GetRequest, GetResponse,
         InfoRequest, InfoResponse, ListRequest, ListResponse, LogChunk, LogsRequest, PatchRequest,
-        PlanRebalanceRequest, PlanRebalanceResponse, PlanRequest, PlanResponse, ServerMessage, TableResponse, TunnelDown, TunnelUp, UpdateRequest,
-        WatchEvent, WatchRequest, WriteResponse, cluster_server::Cluster, node_server, tunnel_up,
+        PlanRebalanceRequest, PlanRebalanceResponse, PlanRequest, PlanResponse, ServerMessage, TableResponse,
+        TunnelDown, TunnelUp, UpdateRequest, WatchEvent, WatchRequest, WriteResponse,
+        cluster_server::Cluster, node_server, tunnel_up,
     },
 };
 use skep_trust::Identity;

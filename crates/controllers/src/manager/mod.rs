@@ -149,8 +149,8 @@ impl Manager {
             self.rebalancing.next_at(),
         ]
         .into_iter()
-            .flatten()
-            .min()
+        .flatten()
+        .min()
     }
 
     fn begin(&mut self, state: &State) {

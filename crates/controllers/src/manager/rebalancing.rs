@@ -139,7 +139,11 @@ impl Rebalancing {
     }
 
     fn begin(&mut self, moment: &Moment<'_>, scheduler: &Scheduler, changes: &mut Vec<Change>) {
-        while self.begun.front().is_some_and(|began| *began + MINUTE <= moment.at) {
+        while self
+            .begun
+            .front()
+            .is_some_and(|began| *began + MINUTE <= moment.at)
+        {
             self.begun.pop_front();
         }
         let limits = moment.settings.rebalancing;
@@ -152,7 +156,10 @@ impl Rebalancing {
         let mut choice = Choice::new(room, false);
         let asked = |pod: &Pod| rebalance::is_asked(state, settings, pod);
         rebalance::choose(state, &mut scheduler.clone(), &asked, moment.wall, &mut choice);
-        let begun = choice.moves.iter().filter_map(|one| one.begin(state, moment.wall));
+        let begun = choice
+            .moves
+            .iter()
+            .filter_map(|one| one.begin(state, moment.wall));
         changes.extend(begun);
     }
 }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use skep_api::{Deployment, Kind, ObjectKey, Pod, PodDisruptionBudget, ReplicaSet, Resource, Time, well_known};
+use skep_api::{
+    Deployment, Kind, ObjectKey, Pod, PodDisruptionBudget, ReplicaSet, Resource, Time, well_known,
+};
 use skep_scheduler::Scheduler;
 use skep_state::{Change, DeleteOptions, Precondition, State, Verb};
 
@@ -87,10 +89,15 @@ fn is_still_better(
     pod: &Pod,
     moving: &Moving,
 ) -> Result<(), String> {
-    let Some(new) = newest(state, set, pod) else { return Ok(()) };
+    let Some(new) = newest(state, set, pod) else {
+        return Ok(());
+    };
     let (from, to) = (&pod.spec.node_name, &new.spec.node_name);
     if from == to {
-        return Err(format!("its replacement {} came to the same node", new.metadata.name));
+        return Err(format!(
+            "its replacement {} came to the same node",
+            new.metadata.name
+        ));
     }
     let full = |node: &str| scheduler.fullness_of(node).unwrap_or_default();
     let (left, joined) = (full(from), full(to));
@@ -109,14 +116,21 @@ fn is_still_better(
 fn newest<'a>(state: &'a State, set: &'a ReplicaSet, pod: &Pod) -> Option<&'a Pod> {
     dependents::<Pod>(state, &set.metadata.uid)
         .filter(|one| is_active(one) && one.metadata.uid != pod.metadata.uid)
-        .max_by_key(|one| (one.metadata.creation_timestamp, one.available_at(0), &one.metadata.name))
+        .max_by_key(|one| {
+            (
+                one.metadata.creation_timestamp,
+                one.available_at(0),
+                &one.metadata.name,
+            )
+        })
 }
 
 fn budgets_allow(state: &State, pod: &Pod) -> bool {
     let budgets = state.list::<PodDisruptionBudget>(Some(&pod.metadata.namespace));
     let mut selecting = budgets.filter(|budget| budget.selects(&pod.metadata.labels));
     selecting.all(|budget| {
-        budget.status.disruptions_allowed > 0 && budget.status.observed_generation >= budget.metadata.generation
+        budget.status.disruptions_allowed > 0
+            && budget.status.observed_generation >= budget.metadata.generation
     })
 }
 
@@ -149,18 +163,27 @@ pub(crate) fn started(state: &State, pod: &Pod, moving: &Moving) -> Vec<EventNot
     let (from, to, why) = (&pod.spec.node_name, &moving.to, &moving.why);
     let first = "a replacement is started first";
     let of_pod = format!("Moves from {from} to {to}: {why}; {first}");
-    let of_owner = format!("Moves pod {} from {from} to {to}: {why}; {first}", pod.metadata.name);
+    let of_owner = format!(
+        "Moves pod {} from {from} to {to}: {why}; {first}",
+        pod.metadata.name
+    );
     told_both(state, pod, "Rebalancing", of_pod, of_owner)
 }
 
 /// What is told when the moved pod goes.
 pub(crate) fn stopped(state: &State, pod: &Pod) -> Vec<EventNote> {
-    let set = pod.metadata.controller().and_then(|owner| state.by_uid(&owner.uid));
+    let set = pod
+        .metadata
+        .controller()
+        .and_then(|owner| state.by_uid(&owner.uid));
     let set = set.and_then(|owner| ReplicaSet::from_object(owner));
     let from = &pod.spec.node_name;
     let new = set.and_then(|set| newest(state, set, pod));
     let place = new.map_or_else(String::new, |new| {
-        format!(": {} serves on {} in its place", new.metadata.name, new.spec.node_name)
+        format!(
+            ": {} serves on {} in its place",
+            new.metadata.name, new.spec.node_name
+        )
     });
     let of_pod = format!("Leaves {from}{place}");
     let of_owner = format!("Pod {} leaves {from}{place}", pod.metadata.name);

@@ -102,7 +102,11 @@ impl<'a> Chooser<'a> {
         };
         nodes.sort_by_key(|node| Reverse(node.fullness.most()));
         let full = |node: &&NodeFullness| node.fullness.most() > least.saturating_add(MARGIN);
-        for node in nodes.iter().take_while(full).filter(|node| node.scoring == Scoring::Spread) {
+        for node in nodes
+            .iter()
+            .take_while(full)
+            .filter(|node| node.scoring == Scoring::Spread)
+        {
             for pod in self.ranked(node) {
                 let accept = |to: &Relocation| {
                     is_better(to.left[0], to.joined[1]) && to.left[1].most() < to.left[0].most()
@@ -120,7 +124,9 @@ impl<'a> Chooser<'a> {
         let scarcer = node.fullness.scarcer();
         let size = |pod: &Pod| pod.requests().get(scarcer).map_or(0, |amount| amount.millis());
         let pods = self.state.pods_on(&node.node);
-        let mut pods: Vec<&Pod> = pods.filter(|pod| self.candidate(&pod.key(), &node.node).is_some()).collect();
+        let mut pods: Vec<&Pod> = pods
+            .filter(|pod| self.candidate(&pod.key(), &node.node).is_some())
+            .collect();
         pods.sort_by_cached_key(|pod| (pod.spec.effective_priority(), Reverse(size(pod)), pod.key()));
         pods
     }

@@ -91,16 +91,31 @@ pub fn plan(state: &State, settings: &Settings, now: Time) -> RebalancePlan {
         .filter_map(|pod| Some((pod.key(), pod.spec.node_name.clone(), Moving::of(pod)?)))
         .collect();
     let limits = settings.rebalancing;
-    let open = limits.at_once.saturating_sub(under_way.len()).min(limits.per_minute);
+    let open = limits
+        .at_once
+        .saturating_sub(under_way.len())
+        .min(limits.per_minute);
     let mut plan = RebalancePlan {
         namespaces: (!limits.everywhere).then(|| asking(state)),
         under_way,
         ..RebalancePlan::default()
     };
     let mut choice = Choice::new(PLANNED_MAX, true);
-    choose(state, &mut scheduler, &|pod| is_asked(state, settings, pod), now, &mut choice);
+    choose(
+        state,
+        &mut scheduler,
+        &|pod| is_asked(state, settings, pod),
+        now,
+        &mut choice,
+    );
     let asked = choice.moves.len();
-    choose(state, &mut scheduler, &|pod| !is_asked(state, settings, pod), now, &mut choice);
+    choose(
+        state,
+        &mut scheduler,
+        &|pod| !is_asked(state, settings, pod),
+        now,
+        &mut choice,
+    );
     let mut sets = std::collections::BTreeSet::new();
     let mut begun = 0;
     for (index, one) in choice.moves.iter_mut().enumerate() {
@@ -136,7 +151,9 @@ pub(crate) fn says(namespace: &Namespace) -> Option<bool> {
 }
 
 fn asking(state: &State) -> Vec<String> {
-    let asking = state.list::<Namespace>(None).filter(|one| says(one) == Some(true));
+    let asking = state
+        .list::<Namespace>(None)
+        .filter(|one| says(one) == Some(true));
     asking.map(|one| one.metadata.name.clone()).collect()
 }
 

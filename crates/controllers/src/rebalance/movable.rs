@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use skep_api::{
-    Deployment, DeploymentStrategyType, Pod, PodDisruptionBudget, ReplicaSet, Resource, Time, Volume, duration,
-    well_known,
+    Deployment, DeploymentStrategyType, Pod, PodDisruptionBudget, ReplicaSet, Resource, Time, Volume,
+    duration, well_known,
 };
 use skep_state::State;
 
@@ -22,8 +22,14 @@ const SETTLED: Duration = Duration::from_secs(60);
 /// What stands against that, in words.
 pub(super) fn check<'a>(state: &'a State, pod: &Pod, now: Time) -> Result<&'a ReplicaSet, String> {
     let annotations = &pod.metadata.annotations;
-    if annotations.get(well_known::REBALANCE).is_some_and(|says| says == "false") {
-        return Err(format!("it is not to be moved (annotation {})", well_known::REBALANCE));
+    if annotations
+        .get(well_known::REBALANCE)
+        .is_some_and(|says| says == "false")
+    {
+        return Err(format!(
+            "it is not to be moved (annotation {})",
+            well_known::REBALANCE
+        ));
     }
     let Some(owner) = pod.metadata.controller() else {
         return Err("nobody makes it again".to_owned());
@@ -35,7 +41,10 @@ pub(super) fn check<'a>(state: &'a State, pod: &Pod, now: Time) -> Result<&'a Re
         return Err(format!("the data of its volume {} is on its node", volume.name));
     }
     let after = annotations.get(well_known::REBALANCE_AFTER);
-    if let Some(after) = after.and_then(|after| after.parse::<Time>().ok()).filter(|after| *after > now) {
+    if let Some(after) = after
+        .and_then(|after| after.parse::<Time>().ok())
+        .filter(|after| *after > now)
+    {
         let left = duration::human(after.since(now));
         return Err(format!("moving it came to nothing: it is tried again in {left}"));
     }
@@ -47,7 +56,10 @@ pub(super) fn check<'a>(state: &'a State, pod: &Pod, now: Time) -> Result<&'a Re
         return Err("it is not ready".to_owned());
     };
     if now.since(ready_at) < SETTLED {
-        return Err(format!("it has been ready for less than {}", duration::human(SETTLED)));
+        return Err(format!(
+            "it has been ready for less than {}",
+            duration::human(SETTLED)
+        ));
     }
     let set = replaceable(state, pod).ok_or("its replica set is gone, or is to have no pods")?;
     at_rest(state, set, now)?;
@@ -85,16 +97,29 @@ fn at_rest(state: &State, set: &ReplicaSet, now: Time) -> Result<(), String> {
             set.metadata.name
         ));
     }
-    let owner = set.metadata.controller().and_then(|owner| state.by_uid(&owner.uid));
+    let owner = set
+        .metadata
+        .controller()
+        .and_then(|owner| state.by_uid(&owner.uid));
     let Some(deployment) = owner.and_then(|owner| Deployment::from_object(owner)) else {
         return Ok(());
     };
-    let (name, size, status) = (&deployment.metadata.name, deployment.spec.replicas, &deployment.status);
+    let (name, size, status) = (
+        &deployment.metadata.name,
+        deployment.spec.replicas,
+        &deployment.status,
+    );
     if deployment.spec.strategy.r#type == DeploymentStrategyType::Recreate {
-        return Err(format!("deployment {name} never runs one pod more than it is to have (Recreate)"));
+        return Err(format!(
+            "deployment {name} never runs one pod more than it is to have (Recreate)"
+        ));
     }
     let seen = status.observed_generation >= deployment.metadata.generation;
-    let counts = [status.replicas, status.updated_replicas, status.available_replicas];
+    let counts = [
+        status.replicas,
+        status.updated_replicas,
+        status.available_replicas,
+    ];
     if seen && counts == [size; 3] {
         return Ok(());
     }
@@ -109,7 +134,9 @@ fn within_budget(state: &State, pod: &Pod) -> Result<(), String> {
     let budgets = state.list::<PodDisruptionBudget>(Some(&pod.metadata.namespace));
     for budget in budgets.filter(|budget| budget.selects(&pod.metadata.labels)) {
         let status = &budget.status;
-        if status.observed_generation < budget.metadata.generation || status.current_healthy < status.desired_healthy {
+        if status.observed_generation < budget.metadata.generation
+            || status.current_healthy < status.desired_healthy
+        {
             return Err(format!(
                 "disruption budget {} needs {} healthy pods and has {}",
                 budget.metadata.name, status.desired_healthy, status.current_healthy

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use skep_api::{Event, Namespace, Node, Object, ObjectKey, Pod, PodDisruptionBudget, ReplicaSet, Resource, Time};
+use skep_api::{
+    Event, Namespace, Node, Object, ObjectKey, Pod, PodDisruptionBudget, ReplicaSet, Resource, Time,
+};
 use skep_controllers::{Fate, Lease, Manager, Moment, Moving, RebalancePlan, Settings, rebalance_plan};
 use skep_scheduler::Scheduler;
 use skep_state::{Change, Entry, State, Verb};
@@ -154,7 +156,9 @@ impl Led {
     /// A scheduler of its own, which knows what the state says.
     pub(crate) fn scheduler(&self) -> Scheduler {
         let mut scheduler = Scheduler::new();
-        self.state.list::<Node>(None).for_each(|node| scheduler.node(node));
+        self.state
+            .list::<Node>(None)
+            .for_each(|node| scheduler.node(node));
         self.state.list::<Pod>(None).for_each(|pod| scheduler.pod(pod));
         scheduler
     }
@@ -194,7 +198,12 @@ impl Led {
         let events = self.state.list::<Event>(None);
         let mut told: Vec<String> = events
             .filter(|event| reasons.contains(&event.reason.as_str()))
-            .map(|event| format!("{} {}: {}", event.involved_object.kind, event.reason, event.message))
+            .map(|event| {
+                format!(
+                    "{} {}: {}",
+                    event.involved_object.kind, event.reason, event.message
+                )
+            })
             .collect();
         told.sort();
         told
@@ -214,10 +223,18 @@ fn moving_now(state: &State) -> usize {
 /// Every replica set has as many available pods as it is to have, and every budget what it needs.
 pub(crate) fn nobody_suffers(state: &State) {
     for set in state.list::<ReplicaSet>(None) {
-        let pods = state.owned_by(&set.metadata.uid).filter_map(|object| Pod::from_object(object));
-        let serving = pods.filter(|pod| pod.is_ready() && !pod.metadata.is_deleting()).count();
+        let pods = state
+            .owned_by(&set.metadata.uid)
+            .filter_map(|object| Pod::from_object(object));
+        let serving = pods
+            .filter(|pod| pod.is_ready() && !pod.metadata.is_deleting())
+            .count();
         let wanted = usize::try_from(set.spec.replicas).unwrap();
-        assert!(serving >= wanted, "{}: {serving} of {wanted} serve", set.metadata.name);
+        assert!(
+            serving >= wanted,
+            "{}: {serving} of {wanted} serve",
+            set.metadata.name
+        );
     }
     for budget in state.list::<PodDisruptionBudget>(None) {
         let status = &budget.status;

@@ -29,13 +29,20 @@ fn percents(relocation: &Relocation) -> String {
 #[test]
 fn a_pod_is_misplaced_where_it_would_not_be_placed_any_more() {
     let mut scheduler = cluster([
-        node("a").label("disk", "hdd").taint("dedicated", "db", TaintEffect::NoSchedule).build(),
+        node("a")
+            .label("disk", "hdd")
+            .taint("dedicated", "db", TaintEffect::NoSchedule)
+            .build(),
         node("b").cpu("1").build(),
         node("c").build(),
     ])
     .with([
         pod("tainted").node("a").build(),
-        pod("wrong-disk").node("a").node_selector("disk", "ssd").tolerates("dedicated").build(),
+        pod("wrong-disk")
+            .node("a")
+            .node_selector("disk", "ssd")
+            .tolerates("dedicated")
+            .build(),
         pod("welcome").node("a").tolerates("dedicated").build(),
         pod("large").node("b").cpu("800m").build(),
         pod("larger").node("b").cpu("900m").build(),
@@ -55,7 +62,9 @@ fn a_nodes_condition_is_no_reason_to_move_its_pods() {
     let mut scheduler = cluster([
         node("a").cordoned().build(),
         node("b").not_ready().build(),
-        node("c").taint("node.kubernetes.io/memory-pressure", "", TaintEffect::NoSchedule).build(),
+        node("c")
+            .taint("node.kubernetes.io/memory-pressure", "", TaintEffect::NoSchedule)
+            .build(),
     ])
     .with([
         pod("on-a").node("a").build(),
@@ -107,13 +116,19 @@ fn a_move_is_told_in_numbers_and_one_that_nobody_wants_changes_nothing() {
         .scheduler();
     let before = scheduler.fullness();
     let refused = scheduler.relocate(&web, |_| false).unwrap_err();
-    let Unmoved::Unwanted(refused) = refused else { panic!("{refused:?}") };
+    let Unmoved::Unwanted(refused) = refused else {
+        panic!("{refused:?}")
+    };
     expect!["a 75% -> 25%, b 0% -> 50%"].assert_eq(&percents(&refused));
     assert_eq!(scheduler.fullness(), before);
     let moved = scheduler.relocate(&web, |_| true).unwrap();
     assert_eq!(moved, refused);
     expect!["a 75% -> 25%, b 0% -> 50%"].assert_eq(&percents(&moved));
-    let now: Vec<u64> = scheduler.fullness().iter().map(|node| node.fullness.most()).collect();
+    let now: Vec<u64> = scheduler
+        .fullness()
+        .iter()
+        .map(|node| node.fullness.most())
+        .collect();
     assert_eq!(now, [250_000, 500_000]);
 }
 
@@ -127,7 +142,9 @@ fn a_pod_stays_where_no_other_node_has_a_place_or_the_scheduler_likes_its_own_be
     let large = pod("large").cpu("5").node("a").build();
     scheduler.pod(&large);
     let refused = scheduler.relocate(&large, |_| true).unwrap_err();
-    let Unmoved::NoRoom(why) = refused else { panic!("{refused:?}") };
+    let Unmoved::NoRoom(why) = refused else {
+        panic!("{refused:?}")
+    };
     assert!(why.to_string().contains("too little cpu"), "{why}");
     assert!(scheduler.check(&pod("probe").cpu("500m").build(), "b").is_ok());
 }

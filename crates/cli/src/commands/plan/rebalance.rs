@@ -132,7 +132,10 @@ mod tests {
     #[test]
     fn where_it_is_off_it_says_how_to_turn_it_on() {
         let told = text(&PlanRebalanceResponse::default());
-        assert!(told.contains("skep.io/rebalance=true") && told.contains("--rebalance"), "{told}");
+        assert!(
+            told.contains("skep.io/rebalance=true") && told.contains("--rebalance"),
+            "{told}"
+        );
         assert!(told.contains("No pod would be better off elsewhere"), "{told}");
     }
 }
