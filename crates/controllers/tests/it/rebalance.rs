@@ -483,7 +483,7 @@ fn played(loads: &[Load], flips: &[usize]) -> (Led, Vec<Measure>) {
     }
     let mut measures = vec![led.measure()];
     let mut quiet = 0;
-    while quiet < 300 {
+    while quiet < 150 {
         led.advance(1);
         quiet += 1;
         if !led.is_at_rest() {
@@ -500,7 +500,7 @@ fn played(loads: &[Load], flips: &[usize]) -> (Led, Vec<Measure>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     /// Each move makes the measure less, nobody suffers meanwhile, and it ends.
     #[test]
