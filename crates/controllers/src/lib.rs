@@ -28,7 +28,7 @@ mod replica_set;
 mod settings;
 mod tier_budget;
 
-pub use controller::{Context, Controller, EventNote, Lease, Reconciled};
+pub use controller::{Context, Controller, EventNote, Lease, Reconciled, Shared};
 pub use defaults::{DEFAULTS_ANNOTATION, DEFAULTS_VERSION, SYSTEM_NAMESPACE, missing_defaults};
 pub use forecast::{Forecast, Placed, Preempted, forecast};
 pub use manager::{Draft, Fate, Manager, Moment, Origin, Work};

@@ -16,7 +16,7 @@ use skep_api::{Object, Time};
 use skep_scheduler::Scheduler;
 use skep_state::{Refusal, State, StateEvent, Verb};
 
-use crate::{Context, Controller, Lease, Settings, admission, events};
+use crate::{Context, Controller, Lease, Settings, Shared, admission, events};
 use placing::Placing;
 use queue::Queue;
 use rebalancing::Rebalancing;
@@ -194,6 +194,7 @@ impl Manager {
             now: moment.wall,
             leases: &leases,
             settings: moment.settings,
+            shared: &Shared::default(),
         };
         for work in works {
             let wanted = self.controllers[work.controller].reconcile(&context, &work.key);

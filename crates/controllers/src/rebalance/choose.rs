@@ -125,10 +125,16 @@ impl<'a> Chooser<'a> {
         let size = |pod: &Pod| pod.requests().get(scarcer).map_or(0, |amount| amount.millis());
         let pods = self.state.pods_on(&node.node);
         let mut pods: Vec<&Pod> = pods
-            .filter(|pod| self.candidate(&pod.key(), &node.node).is_some())
+            .filter(|pod| !self.is_in_vain(pod) && self.candidate(&pod.key(), &node.node).is_some())
             .collect();
         pods.sort_by_cached_key(|pod| (pod.spec.effective_priority(), Reverse(size(pod)), pod.key()));
         pods
+    }
+
+    /// True where nothing better was found for a pod of the same set, wherever it is.
+    fn is_in_vain(&self, pod: &Pod) -> bool {
+        let set = pod.metadata.controller().map(|owner| owner.uid.clone());
+        set.is_some_and(|set| self.choice.in_vain.contains(&(set, String::new())))
     }
 
     /// The pod where it is in question and was not chosen before.
