@@ -346,6 +346,8 @@ mod tests {
             "patch deploy web --type json --patch-file p.json --subresource=scale",
             "diff -f a.yaml",
             "plan -f a.yaml --validate=warn",
+            "plan --rebalance",
+            "up --scoring bin-pack --rebalance --rebalance-at-once 3",
             "apply -f a.yaml --check-revision 5f2c",
             "drain n1 n2 --timeout 5m --ignore-daemonsets --delete-emptydir-data --force --grace-period=0",
             "drain -l rack=7 --pod-selector app=web --disable-eviction --start-first=false --dry-run=server",

@@ -11,6 +11,7 @@ mod manifests;
 mod node_args;
 mod output;
 mod passphrase;
+mod policy_args;
 mod reads;
 mod retry;
 mod target;

@@ -1,11 +1,11 @@
 //! What a controller is given, and what it answers.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{cell::OnceCell, collections::BTreeMap, time::Duration};
 
 use skep_api::{EventType, ObjectKey, ObjectReference, Resource, Time};
 use skep_state::{Change, State, StateEvent};
 
-use crate::Settings;
+use crate::{Settings, node::Addresses};
 
 /// Turns the present state into what should change about one object.
 pub trait Controller: Send + Sync {
@@ -34,6 +34,14 @@ pub struct Context<'a> {
     pub leases: &'a BTreeMap<String, Lease>,
     /// How the cluster is set up.
     pub settings: &'a Settings,
+    /// What is found out once for all keys that are looked at together.
+    pub shared: &'a Shared,
+}
+
+/// What is found out once for all keys that are looked at together: take a new one for another state or other settings.
+#[derive(Debug, Default)]
+pub struct Shared {
+    pub(crate) addresses: OnceCell<Addresses>,
 }
 
 /// When a node was last heard of. Kept in the leader's memory, never on the log.

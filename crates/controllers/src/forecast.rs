@@ -247,7 +247,7 @@ fn ready(pod: &Pod) -> Pod {
 }
 
 /// The topmost owner, or the pod itself.
-fn owner(state: &State, pod: &Pod) -> (Kind, ObjectKey) {
+pub(crate) fn owner(state: &State, pod: &Pod) -> (Kind, ObjectKey) {
     let mut found = (Kind::Pod, pod.key());
     let mut meta = &pod.metadata;
     while let Some(owner) = meta.controller().and_then(|owner| state.by_uid(&owner.uid)) {

@@ -22,15 +22,20 @@ mod node_pool;
 mod pod_garbage;
 mod pods;
 mod quota;
+mod rebalance;
+mod replacement;
 mod replica_set;
 mod settings;
 mod tier_budget;
 
-pub use controller::{Context, Controller, EventNote, Lease, Reconciled};
+pub use controller::{Context, Controller, EventNote, Lease, Reconciled, Shared};
 pub use defaults::{DEFAULTS_ANNOTATION, DEFAULTS_VERSION, SYSTEM_NAMESPACE, missing_defaults};
 pub use forecast::{Forecast, Placed, Preempted, forecast};
 pub use manager::{Draft, Fate, Manager, Moment, Origin, Work};
-pub use settings::{Ipv4Block, ParseBlockError, Settings, heartbeat};
+pub use rebalance::{Held, Move, Moving, RebalancePlan, plan as rebalance_plan};
+pub use replacement::{Replacement, keep_up, replaceable, replacement};
+pub use settings::{Ipv4Block, ParseBlockError, Rebalancing, Settings, heartbeat};
+pub use skep_scheduler::Scoring;
 
 /// Every controller of a cluster.
 pub fn all() -> Vec<Box<dyn Controller>> {

@@ -182,8 +182,13 @@ fn admitted(state: &State, set: &ReplicaSet) -> Result<Pod, String> {
     match admission::pod(state, &mut pod) {
         Ok(_) => Ok(pod),
         Err(errors) => {
+            let what = if admission::forbids(&errors) {
+                "forbidden"
+            } else {
+                "invalid"
+            };
             let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-            Err(format!("pod is invalid: {}", errors.join("; ")))
+            Err(format!("pod is {what}: {}", errors.join("; ")))
         }
     }
 }

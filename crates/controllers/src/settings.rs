@@ -2,6 +2,8 @@
 
 use std::{fmt, net::Ipv4Addr, str::FromStr, time::Duration};
 
+use skep_scheduler::Scoring;
+
 /// A lease outlives that many heartbeats that were lost.
 const BEATS_A_LEASE: u32 = 4;
 
@@ -30,6 +32,31 @@ pub struct Settings {
     pub event_ttl: Duration,
     /// How many events are kept; 10,000 where not stated.
     pub events_max: usize,
+    /// How nodes are filled that are in no pool, or in one that does not say; spread where not stated.
+    pub scoring: Scoring,
+    /// Whether and how pods are moved that would be better off elsewhere.
+    pub rebalancing: Rebalancing,
+}
+
+/// Whether and how pods are moved that would be better off elsewhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rebalancing {
+    /// In all namespaces that do not say `skep.io/rebalance: "false"`; else in those that say `"true"`, which is the default.
+    pub everywhere: bool,
+    /// How many moves begin within a minute at most; 6 where not stated.
+    pub per_minute: usize,
+    /// How many moves are under way at most; 2 where not stated.
+    pub at_once: usize,
+}
+
+impl Default for Rebalancing {
+    fn default() -> Self {
+        Self {
+            everywhere: false,
+            per_minute: 6,
+            at_once: 2,
+        }
+    }
 }
 
 impl Default for Settings {
@@ -45,6 +72,8 @@ impl Default for Settings {
             terminated_pods_max: 1000,
             event_ttl: Duration::from_secs(60 * 60),
             events_max: 10_000,
+            scoring: Scoring::default(),
+            rebalancing: Rebalancing::default(),
         }
     }
 }

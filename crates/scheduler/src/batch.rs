@@ -45,6 +45,7 @@ impl<'a> Batch<'a> {
         if let Some(node) = self.node_for(group, hint, tables) {
             tables.place(pod, template, node, i64::MAX);
             self.touched.touch(node);
+            self.touched.placed.push(template);
             let node = tables.nodes.rows[node].name.to_string();
             return Outcome::Bind { node };
         }

@@ -261,48 +261,70 @@ impl Explanation {
     }
 
     fn write_rejection(&self, f: &mut fmt::Formatter<'_>, why: &Rejection, count: usize) -> fmt::Result {
-        let one = count == 1;
-        let (is, has, lacks) = if one {
-            ("is", "has", "lacks")
-        } else {
-            ("are", "have", "lack")
+        write_words(f, why, &count, count == 1)?;
+        let Rejection::Resource { resource } = why else {
+            return Ok(());
         };
-        match why {
-            Rejection::OtherNode { wanted } if one => write!(f, "{count} is not {wanted}, the node it names"),
-            Rejection::OtherNode { wanted } => write!(f, "{count} are not {wanted}, the node it names"),
-            Rejection::Cordoned => write!(f, "{count} {is} cordoned"),
-            Rejection::NotReady => write!(f, "{count} {is} not ready"),
-            Rejection::Label { wanted } => write!(f, "{count} {lacks} the label {wanted}"),
-            Rejection::Taint { taint } => {
-                write!(f, "{count} {has} the taint {taint}, which it does not tolerate")
-            }
-            Rejection::NodeAffinity if one => write!(f, "{count} does not match its node affinity"),
-            Rejection::NodeAffinity => write!(f, "{count} do not match its node affinity"),
-            Rejection::PodAffinity { term } => {
-                write!(f, "{count} {has} no pod near that it must be with ({term})")
-            }
-            Rejection::PodAntiAffinity { term } => {
-                write!(f, "{count} {has} a pod near that it must keep away from ({term})")
-            }
-            Rejection::KeptAway { term } => write!(f, "{count} {has} a pod near that keeps it away ({term})"),
-            Rejection::Spread { topology, max_skew } => {
-                write!(
-                    f,
-                    "{count} {has} too many of its like for an even spread over {topology} (maxSkew {max_skew})"
-                )
-            }
-            Rejection::SpreadLabel { topology } => {
-                write!(f, "{count} {lacks} the label {topology}, over which it is spread")
-            }
-            Rejection::Pods => write!(f, "{count} {has} no room for more pods"),
-            Rejection::HostPort { port } => write!(f, "{count} {has} the host port {port} taken"),
-            Rejection::Resource { resource } => {
-                write!(f, "{count} {has} too little {resource}")?;
-                match self.shortages.iter().find(|short| short.resource == *resource) {
-                    Some(short) => write!(f, " ({} wanted, {} free at most)", short.wanted, short.most),
-                    None => Ok(()),
-                }
+        match self.shortages.iter().find(|short| short.resource == *resource) {
+            Some(short) => write!(f, " ({} wanted, {} free at most)", short.wanted, short.most),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Rejection {
+    /// What stands against a pod on this node, in words: `n1 lacks the label disk=ssd`.
+    pub fn of_node(&self, node: &str) -> String {
+        struct Words<'a>(&'a Rejection, &'a str);
+        impl fmt::Display for Words<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write_words(f, self.0, &self.1, true)
             }
         }
+        Words(self, node).to_string()
+    }
+}
+
+/// What stands against a pod on the nodes that are the subject: a number of them, or one by name.
+fn write_words(
+    f: &mut fmt::Formatter<'_>,
+    why: &Rejection,
+    who: &dyn fmt::Display,
+    one: bool,
+) -> fmt::Result {
+    let (is, has, lacks) = if one {
+        ("is", "has", "lacks")
+    } else {
+        ("are", "have", "lack")
+    };
+    match why {
+        Rejection::OtherNode { wanted } => write!(f, "{who} {is} not {wanted}, the node it names"),
+        Rejection::Cordoned => write!(f, "{who} {is} cordoned"),
+        Rejection::NotReady => write!(f, "{who} {is} not ready"),
+        Rejection::Label { wanted } => write!(f, "{who} {lacks} the label {wanted}"),
+        Rejection::Taint { taint } => {
+            write!(f, "{who} {has} the taint {taint}, which it does not tolerate")
+        }
+        Rejection::NodeAffinity if one => write!(f, "{who} does not match its node affinity"),
+        Rejection::NodeAffinity => write!(f, "{who} do not match its node affinity"),
+        Rejection::PodAffinity { term } => {
+            write!(f, "{who} {has} no pod near that it must be with ({term})")
+        }
+        Rejection::PodAntiAffinity { term } => {
+            write!(f, "{who} {has} a pod near that it must keep away from ({term})")
+        }
+        Rejection::KeptAway { term } => write!(f, "{who} {has} a pod near that keeps it away ({term})"),
+        Rejection::Spread { topology, max_skew } => {
+            write!(
+                f,
+                "{who} {has} too many of its like for an even spread over {topology} (maxSkew {max_skew})"
+            )
+        }
+        Rejection::SpreadLabel { topology } => {
+            write!(f, "{who} {lacks} the label {topology}, over which it is spread")
+        }
+        Rejection::Pods => write!(f, "{who} {has} no room for more pods"),
+        Rejection::HostPort { port } => write!(f, "{who} {has} the host port {port} taken"),
+        Rejection::Resource { resource } => write!(f, "{who} {has} too little {resource}"),
     }
 }

@@ -24,6 +24,8 @@ use crate::{
 #[derive(Debug, Default)]
 pub(crate) struct Touched {
     pub(crate) log: Vec<usize>,
+    /// The templates of the pods that were placed, in order.
+    pub(crate) placed: Vec<usize>,
     versions: Vec<u32>,
 }
 
@@ -68,6 +70,7 @@ impl Touched {
     pub(crate) fn new(nodes: usize) -> Self {
         Self {
             log: Vec::new(),
+            placed: Vec::new(),
             versions: vec![0; nodes],
         }
     }

@@ -28,6 +28,7 @@
 //! least sum of priorities, the fewest pods, the latest start, the first name. Victims have a lower priority than the pod,
 //! always. Until they are gone the room is kept against pods of the same and of lower priority.
 
+mod balance;
 mod batch;
 mod bits;
 mod budget;
@@ -56,6 +57,7 @@ mod template;
 mod term;
 mod topology;
 
+pub use balance::{Fullness, Misplaced, NodeFullness, Relocation, Unmoved, WHOLE};
 pub use decision::{Decision, Outcome, Victim};
 pub use explain::{Closest, Explanation};
 pub use filter::Rejection;

@@ -225,6 +225,11 @@ impl Nodes {
         self.free.get(id).map_or(&[], Vec::as_slice)
     }
 
+    /// What counts as in use of CPU (0) or memory (1).
+    pub(crate) fn in_use(&self, at: usize, index: usize) -> i64 {
+        self.nominal[at].get(index).copied().unwrap_or(0)
+    }
+
     /// CPU and memory in use with so much more, in thousandths.
     pub(crate) fn fractions(&self, index: usize, more: [i64; 2]) -> [i64; 2] {
         [0, 1].map(|at| self.scales[at][index].fraction(self.nominal[at][index] + more[at]))

@@ -18,6 +18,8 @@ pub(crate) struct Preemption {
     heap: BinaryHeap<Reverse<Entry>>,
     /// How much of the batch's log is in the heap; `None` before the first scan.
     seen: Option<usize>,
+    /// How many of the pods placed in the batch are known.
+    placed: usize,
 }
 
 /// What making room costs, the gravest first: disruption budgets violated, the highest priority that goes, the sum of
@@ -78,26 +80,23 @@ impl Preemption {
         {
             return Some(plan);
         }
-        if rules.hard.is_empty() {
-            self.refresh(tables, template, rules, touched);
-            return self.cheapest(tables, template, rules, touched);
+        if self.outdated(tables, rules, touched) {
+            self.seen = None;
         }
-        let nodes: Vec<usize> = tables.nodes.existing().map(|(node, _)| node).collect();
-        let mut best: Option<(Cost, Plan)> = None;
-        for node in nodes
-            .into_iter()
-            .filter(|node| tables.stands(template, *node))
-            .collect::<Vec<_>>()
-        {
-            let plan = tables.room_on(template, rules, node);
-            // Nodes come in the order of names: the first of equals stays.
-            if let Some((cost, plan)) =
-                plan.filter(|(cost, _)| best.as_ref().is_none_or(|(least, _)| cost < least))
-            {
-                best = Some((cost, plan));
-            }
-        }
-        best.map(|(_, plan)| plan)
+        self.refresh(tables, template, rules, touched);
+        self.cheapest(tables, template, rules, touched)
+    }
+
+    /// True where a pod was placed since that counts in a rule about other pods: it may matter on any node. What is sent away
+    /// counts until it is gone, and where room is kept nobody is yet.
+    fn outdated(&mut self, tables: &Tables, rules: &Rules, touched: &Touched) -> bool {
+        let since = std::mem::replace(&mut self.placed, touched.placed.len());
+        touched.placed[since..].iter().any(|template| {
+            let template = &tables.templates.rows[*template];
+            let counts = |term: usize| rules.hard.iter().any(|rule| rule.term == term);
+            let look = &tables.looks.rows[template.look];
+            look.terms.iter().chain(&template.anti).any(|term| counts(*term))
+        })
     }
 
     fn refresh(&mut self, tables: &mut Tables, template: &Template, rules: &Rules, touched: &Touched) {

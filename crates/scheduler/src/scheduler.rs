@@ -21,7 +21,7 @@ use crate::{
 /// what is tried on it leaves no trace here.
 #[derive(Clone, Debug, Default)]
 pub struct Scheduler {
-    tables: Tables,
+    pub(crate) tables: Tables,
 }
 
 impl Scheduler {

@@ -132,6 +132,11 @@ impl Template {
         }
     }
 
+    /// True where it says which other pods must be where.
+    pub(crate) fn has_bonds(&self) -> bool {
+        !self.affinity.is_empty() || !self.anti.is_empty() || !self.even.is_empty()
+    }
+
     /// Every term it holds, as often as it does.
     pub(crate) fn terms(&self) -> impl Iterator<Item = usize> {
         let even = self.even.iter().chain(&self.soft_even).map(|even| even.term);

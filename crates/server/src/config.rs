@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
+use skep_controllers::{Rebalancing, Scoring};
 use skep_trust::Wire;
 use tokio::sync::Notify;
 
@@ -20,6 +21,10 @@ pub struct ServerConfig {
     pub pod_cidr: String,
     /// How long pods that say nothing about it stay on a node that is lost.
     pub eviction: Duration,
+    /// How nodes are filled that are in no pool, or in one that does not say.
+    pub scoring: Scoring,
+    /// Whether and how pods are moved that would be better off elsewhere.
+    pub rebalancing: Rebalancing,
     /// What makes it one of several servers; `None` for a server that is alone, on one machine.
     pub cluster: Option<ClusterConfig>,
     /// The way to and from other machines; TCP, but in simulations.
@@ -76,6 +81,8 @@ impl ServerConfig {
             token: String::new(),
             pod_cidr: "10.244.0.0/16".to_owned(),
             eviction: Duration::from_secs(30),
+            scoring: Scoring::default(),
+            rebalancing: Rebalancing::default(),
             cluster: None,
             locked: None,
             wire: Wire::default(),

@@ -34,3 +34,4 @@ pub use error::ServerError;
 pub use offline::{Kept, Recovered, inspect, recover, restore};
 pub use run::{Ready, run};
 pub use seal::{Opener, key_file, label_of};
+pub use skep_controllers::{Rebalancing, Scoring};

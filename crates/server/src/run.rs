@@ -141,6 +141,8 @@ fn settings(config: &ServerConfig) -> Result<Settings, ServerError> {
     let settings = Settings {
         cluster_cidr,
         default_toleration: config.eviction,
+        scoring: config.scoring,
+        rebalancing: config.rebalancing,
         ..Settings::default()
     };
     if cluster_cidr.blocks(settings.node_cidr_prefix) == 0 {

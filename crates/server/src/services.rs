@@ -9,8 +9,9 @@ use skep_api::{
         ApplyRequest, CreateRequest, DeleteRequest, DeleteResponse, DescribeResponse, EvictRequest,
         EvictResponse, ExecInput, ExecOutput, ExplainRequest, ExplainResponse, GetRequest, GetResponse,
         InfoRequest, InfoResponse, ListRequest, ListResponse, LogChunk, LogsRequest, PatchRequest,
-        PlanRequest, PlanResponse, ServerMessage, TableResponse, TunnelDown, TunnelUp, UpdateRequest,
-        WatchEvent, WatchRequest, WriteResponse, cluster_server::Cluster, node_server, tunnel_up,
+        PlanRebalanceRequest, PlanRebalanceResponse, PlanRequest, PlanResponse, ServerMessage, TableResponse,
+        TunnelDown, TunnelUp, UpdateRequest, WatchEvent, WatchRequest, WriteResponse,
+        cluster_server::Cluster, node_server, tunnel_up,
     },
 };
 use skep_trust::Identity;
@@ -77,6 +78,10 @@ impl Cluster for ClusterService {
 
     async fn apply_plan(&self, request: Request<ApplyPlanRequest>) -> Answer<ApplyPlanResponse> {
         answer(write::apply_plan(&self.0, request.into_inner()).await)
+    }
+
+    async fn plan_rebalance(&self, _: Request<PlanRebalanceRequest>) -> Answer<PlanRebalanceResponse> {
+        answer(write::plan_rebalance(&self.0).await)
     }
 
     async fn get(&self, request: Request<GetRequest>) -> Answer<GetResponse> {

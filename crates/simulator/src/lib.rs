@@ -15,6 +15,6 @@ mod steps;
 mod waits;
 
 pub use report::{PendingGroup, PoolReport, Report, WorkloadReport};
-pub use scenario::{NodeGroup, Scenario, ScenarioError, Span, Step, Timing};
+pub use scenario::{NodeGroup, Policy, Scenario, ScenarioError, Span, Step, Timing};
 pub use simulation::Simulation;
 pub use waits::Waits;

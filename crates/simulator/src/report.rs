@@ -69,9 +69,9 @@ pub struct WorkloadReport {
     pub pending: usize,
     /// Those that have done their work or failed.
     pub ended: usize,
-    /// How many nodes they are on.
+    /// How many nodes they are on, apart from those on their way out.
     pub nodes: usize,
-    /// How many pods each zone has; nodes without a zone count as `-`.
+    /// How many pods each zone has that are not on their way out; nodes without a zone count as `-`.
     pub zones: BTreeMap<String, usize>,
 }
 
@@ -168,6 +168,10 @@ fn workloads(state: &State) -> BTreeMap<String, WorkloadReport> {
         }
         if pod.spec.node_name.is_empty() {
             report.pending += 1;
+            continue;
+        }
+        // A pod of a lost node goes as far as it can: it is not there any more for anybody who counts on it.
+        if pod.metadata.is_deleting() {
             continue;
         }
         report.ready += usize::from(pod.is_ready());

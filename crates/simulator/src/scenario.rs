@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
-use skep_api::{Object, Quantity, Taint, duration, yaml};
+use skep_api::{Object, PoolScoring, Quantity, Taint, duration, yaml};
+use skep_controllers::{Rebalancing, Scoring, Settings};
 
 use crate::admit::admit;
 
@@ -27,6 +28,8 @@ pub struct Scenario {
     pub seed: u64,
     /// How long things take.
     pub timing: Timing,
+    /// How the cluster places and moves pods.
+    pub policy: Policy,
     /// The nodes that are there from the beginning.
     pub nodes: Vec<NodeGroup>,
     /// What happens, in any order.
@@ -49,6 +52,20 @@ pub struct Timing {
     pub stop: Span,
     /// Between two signs of life of a node; 10 s where not stated.
     pub heartbeat: Span,
+}
+
+/// How the cluster places and moves pods: what `skep server` takes as flags.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase", deny_unknown_fields)]
+pub struct Policy {
+    /// How nodes are filled whose pool does not say: `Spread`, which is the default, or `BinPack`.
+    pub scoring: PoolScoring,
+    /// Whether pods are moved off overfull and wrong nodes, in all namespaces that do not forbid it; false where not stated.
+    pub rebalance: bool,
+    /// How many such moves begin within a minute at most; 6 where not stated.
+    pub rebalance_per_minute: Option<usize>,
+    /// How many such moves are under way at most; 2 where not stated.
+    pub rebalance_at_once: Option<usize>,
 }
 
 /// Nodes that are alike.
@@ -166,6 +183,22 @@ impl Default for Timing {
             stop: Span(Duration::from_secs(1)),
             heartbeat: Span(Duration::from_secs(10)),
         }
+    }
+}
+
+impl Policy {
+    /// Puts what is said into the settings of the controllers.
+    pub(crate) fn apply(&self, settings: &mut Settings) {
+        settings.scoring = match self.scoring {
+            PoolScoring::Spread => Scoring::Spread,
+            PoolScoring::BinPack => Scoring::Pack,
+        };
+        let usual = Rebalancing::default();
+        settings.rebalancing = Rebalancing {
+            everywhere: self.rebalance,
+            per_minute: self.rebalance_per_minute.unwrap_or(usual.per_minute),
+            at_once: self.rebalance_at_once.unwrap_or(usual.at_once),
+        };
     }
 }
 

@@ -69,7 +69,7 @@ impl Simulation {
             chance: StdRng::seed_from_u64(seed),
             stamp: Stamp::new(seed),
             now: Duration::ZERO,
-            settings: settings(),
+            settings: settings(&scenario),
             observer: Observer::default(),
             agenda: BinaryHeap::new(),
             happenings: BTreeMap::new(),
@@ -282,12 +282,14 @@ impl Simulation {
 }
 
 /// Room for addresses of more nodes than any scenario has.
-fn settings() -> Settings {
-    Settings {
+fn settings(scenario: &Scenario) -> Settings {
+    let mut settings = Settings {
         cluster_cidr: "10.0.0.0/8".parse().expect("a block of addresses"),
         node_cidr_prefix: 25,
         ..Settings::default()
-    }
+    };
+    scenario.policy.apply(&mut settings);
+    settings
 }
 
 /// Whether an event gives the pod's agent something new to do.

@@ -107,6 +107,10 @@ pub(crate) fn apply(simulation: &mut Simulation, mut object: Object) -> Taken {
             Change::create(object)
         }
         Some(live) => {
+            if let (Object::Node(live), Object::Node(wanted)) = (&**live, &mut object) {
+                wanted.spec.pod_cidr.clone_from(&live.spec.pod_cidr);
+                wanted.spec.pod_cidrs.clone_from(&live.spec.pod_cidrs);
+            }
             let meta = live.meta().clone();
             let wanted = object.meta_mut();
             wanted.uid = meta.uid;

@@ -5,6 +5,7 @@
 use expect_test::{Expect, expect};
 use skep_simulator::{Report, Scenario, Simulation};
 
+const REBALANCE: &str = include_str!("../../../examples/sim/rebalance.yaml");
 const EDGE: &str = include_str!("../../../examples/sim/edge.yaml");
 
 fn played(text: &str, seed: Option<u64>) -> (Report, Vec<String>) {
@@ -130,5 +131,77 @@ fn what_is_wrong_with_a_scenario_is_said() {
     refused(
         "{apiVersion: skep.io/v1, kind: Scenario, duration: 1m, steps: [{at: 5s, scale: {of: deployment/web, replicas: 2}}]}",
         &expect!["steps[0]: there is no Deployment default/web at that time"],
+    );
+}
+
+#[test]
+fn new_nodes_are_filled_and_pods_leave_a_node_that_is_not_for_them_any_more() {
+    let (report, timeline) = played(REBALANCE, None);
+    expect![[r#"
+        Two nodes join a full cluster, and one of the old ones is set apart for databases
+
+        POOL                  NODES  READY    PODS   CPU  MEMORY  SKEW
+        -                         5      5      19   40%     21%     5
+
+        WORKLOAD                             WANTED  READY PENDING ENDED NODES  ZONES
+        default/api                               6      6       0     0     4  a:3 b:3
+        default/db                                1      1       0     0     1  a:1
+        default/web                              12     12       0     0     4  a:6 b:6
+
+        Pods placed        30  half within 5 ms, 99 % within 5 ms, the longest 5 ms
+        Pods ready         30  half within 2.1 s, 99 % within 2.3 s, the longest 2.3 s
+        Events       Rebalanced 22, Rebalancing 22, RegisteredNode 5, ScalingReplicaSet 3, Scheduled 30, SuccessfulCreate 14
+    "#]].assert_eq(&report.to_string());
+    let moves = timeline
+        .iter()
+        .filter(|line| line.contains("Rebalanc") && line.contains("Deployment/"));
+    let without_names = moves.map(|line| {
+        let words = line.split(' ').map(|word| {
+            let named = ["web-", "api-", "db-"].iter().any(|app| word.starts_with(app));
+            if named { "POD" } else { word }
+        });
+        words.collect::<Vec<_>>().join(" ")
+    });
+    let told: Vec<String> = without_names.collect();
+    expect![[r#"
+              3m  Rebalancing        Deployment/api: Moves pod POD from old-1 to new-2: old-1 uses 62% of its cpu (56% of its cpu without it), new-2 would use 6% of its cpu; a replacement is started first
+              3m  Rebalancing        Deployment/web: Moves pod POD from old-1 to new-1: old-1 uses 75% of its cpu (62% of its cpu without it), new-1 would use 12% of its cpu; a replacement is started first
+            3m3s  Rebalanced         Deployment/api: Pod POD leaves old-1: POD serves on new-1 in its place
+            3m3s  Rebalanced         Deployment/web: Pod POD leaves old-1: POD serves on new-2 in its place
+           3m10s  Rebalancing        Deployment/api: Moves pod POD from old-3 to new-2: old-3 uses 62% of its cpu (56% of its cpu without it), new-2 would use 18% of its cpu; a replacement is started first
+           3m10s  Rebalancing        Deployment/web: Moves pod POD from old-2 to new-1: old-2 uses 62% of its cpu (50% of its cpu without it), new-1 would use 18% of its cpu; a replacement is started first
+           3m13s  Rebalanced         Deployment/api: Pod POD leaves old-3: POD serves on new-2 in its place
+           3m13s  Rebalanced         Deployment/web: Pod POD leaves old-2: POD serves on new-1 in its place
+           3m20s  Rebalancing        Deployment/api: Moves pod POD from old-3 to new-2: old-3 uses 56% of its cpu (50% of its cpu without it), new-2 would use 25% of its cpu; a replacement is started first
+           3m20s  Rebalancing        Deployment/web: Moves pod POD from old-1 to new-1: old-1 uses 56% of its cpu (43% of its cpu without it), new-1 would use 31% of its cpu; a replacement is started first
+           3m23s  Rebalanced         Deployment/api: Pod POD leaves old-3: POD serves on new-1 in its place
+           3m23s  Rebalanced         Deployment/web: Pod POD leaves old-1: POD serves on new-2 in its place
+           3m30s  Rebalancing        Deployment/web: Moves pod POD from old-2 to new-1: old-2 uses 50% of its cpu (37% of its cpu without it), new-1 would use 37% of its cpu; a replacement is started first
+           3m33s  Rebalanced         Deployment/web: Pod POD leaves old-2: POD serves on new-1 in its place
+              8m  Rebalancing        Deployment/web: Moves pod POD from old-3 to new-2: old-3 has the taint dedicated=db:NoSchedule, which it does not tolerate; a replacement is started first
+            8m3s  Rebalanced         Deployment/web: Pod POD leaves old-3: POD serves on new-2 in its place
+           8m10s  Rebalancing        Deployment/web: Moves pod POD from old-3 to new-1: old-3 has the taint dedicated=db:NoSchedule, which it does not tolerate; a replacement is started first
+           8m13s  Rebalanced         Deployment/web: Pod POD leaves old-3: POD serves on new-1 in its place
+           8m20s  Rebalancing        Deployment/web: Moves pod POD from old-3 to old-2: old-3 has the taint dedicated=db:NoSchedule, which it does not tolerate; a replacement is started first
+           8m23s  Rebalanced         Deployment/web: Pod POD leaves old-3: POD serves on old-2 in its place
+           8m30s  Rebalancing        Deployment/web: Moves pod POD from old-3 to old-1: old-3 has the taint dedicated=db:NoSchedule, which it does not tolerate; a replacement is started first
+           8m33s  Rebalanced         Deployment/web: Pod POD leaves old-3: POD serves on old-1 in its place"#]].assert_eq(&told.join("\n"));
+    // Nobody is moved who did not ask for it.
+    let still = REBALANCE.replace("policy: { rebalance: true", "policy: { rebalance: false");
+    let (report, _) = played(&still, None);
+    assert!(!report.events.contains_key("Rebalancing"), "{report}");
+}
+
+#[test]
+fn pods_on_their_way_out_of_a_lost_node_are_in_no_zone() {
+    // A box that stays lost: its pods cannot end, and their replacements are elsewhere.
+    let lost = EDGE.replace("  - at: 4m\n    recover: { names: [box-2] }\n", "");
+    assert_ne!(lost, EDGE);
+    let (report, _) = played(&lost, None);
+    let camera = &report.workloads["default/camera"];
+    assert_eq!(
+        (camera.ready, camera.zones.values().sum::<usize>()),
+        (camera.wanted, camera.wanted),
+        "{report}"
     );
 }

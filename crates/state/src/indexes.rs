@@ -20,20 +20,20 @@ impl Indexes {
     }
 
     pub(crate) fn owned_by(&self, uid: &str) -> impl Iterator<Item = (Kind, &ObjectKey)> + use<'_> {
-        let uid: Arc<str> = uid.into();
+        let uid = self.shared_uid(uid);
         let first = (uid.clone(), Kind::ALL[0], Arc::default());
         self.owners
             .range(first..)
-            .take_while(move |(owner, ..)| *owner == uid)
+            .take_while(move |(owner, ..)| is_same(owner, &uid))
             .map(|(_, kind, key)| (*kind, &**key))
     }
 
     pub(crate) fn pods_on(&self, node: &str) -> impl Iterator<Item = &ObjectKey> + use<'_> {
-        let node: Arc<str> = node.into();
+        let node = self.shared_node(node);
         let first = (node.clone(), Arc::default());
         self.pods
             .range(first..)
-            .take_while(move |(name, _)| *name == node)
+            .take_while(move |(name, _)| is_same(name, &node))
             .map(|(_, key)| &**key)
     }
 
@@ -105,6 +105,11 @@ impl Indexes {
             .filter(|(name, _)| *name == fresh)
             .map_or(fresh, |(name, _)| name.clone())
     }
+}
+
+/// Entries share their texts: mostly it is enough to look where they are.
+fn is_same(one: &Arc<str>, other: &Arc<str>) -> bool {
+    Arc::ptr_eq(one, other) || one == other
 }
 
 /// The node a pod is bound to, empty for none; `None` for other kinds.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::{Kind, Object, ObjectMeta, Reason, errors::Errors, names, path::Path};
+use crate::{Kind, Object, ObjectMeta, Reason, errors::Errors, names, path::Path, well_known};
 
 /// All annotations of an object together, keys and values: 256 KiB.
 const ANNOTATIONS_BYTES_MAX: usize = 256 << 10;
@@ -75,6 +75,10 @@ fn annotations(annotations: &BTreeMap<String, String>, path: &Path<'_>, errors: 
         // Annotation keys may have upper-case prefixes.
         errors.about(path, key, names::qualified_name(&key.to_ascii_lowercase()));
         total += key.len() + value.len();
+        if key == well_known::REBALANCE && !matches!(value.as_str(), "true" | "false") {
+            let message = format!("must be \"true\" or \"false\", not \"{value}\"");
+            errors.invalid(&path.key(key), message);
+        }
     }
     if total > ANNOTATIONS_BYTES_MAX {
         let message = format!("are {total} bytes long together, {ANNOTATIONS_BYTES_MAX} are allowed");

@@ -1,4 +1,6 @@
-//! `skep plan`: what applying documents would do, before anything is done.
+//! `skep plan`: what applying documents, or rebalancing, would do, before anything is done.
+
+mod rebalance;
 
 use std::{fmt::Write as _, process::ExitCode};
 
@@ -24,10 +26,14 @@ const VALUE_CHARS_MAX: usize = 200;
 Examples:
   skep plan -f app.yaml
   skep apply -f app.yaml --check-revision 5f2c9d0a1b3e4c67
+  skep plan --rebalance
 
 Nothing is changed. The plan says what would be created and changed, where each new pod would go, which pods would have to make
 room, and what stands in the way. Its revision names what it would do: `skep apply --check-revision` goes through only if it
 would still do that.
+
+With --rebalance it says which pods would be moved to other nodes and why, which moves are under way, and what holds others
+back.
 
 Exit code: 0 where all of it can be done, 1 where something fails or stands in the way.")]
 pub(crate) struct PlanArgs {
@@ -35,6 +41,9 @@ pub(crate) struct PlanArgs {
     files: FileArgs,
     #[command(flatten)]
     validate: ValidateArgs,
+    /// Show which pods rebalancing would move instead
+    #[arg(long, conflicts_with_all = ["files", "recursive", "validate"])]
+    rebalance: bool,
 }
 
 /// Asks the server for a plan and shows it.
@@ -42,8 +51,11 @@ pub(crate) struct PlanArgs {
 /// # Errors
 /// Where no file is given, one cannot be read, or the server cannot be asked.
 pub(crate) async fn run(args: PlanArgs, ctx: &Context) -> anyhow::Result<ExitCode> {
+    if args.rebalance {
+        return rebalance::run(ctx).await;
+    }
     if args.files.is_empty() {
-        bail!("must specify -f, such as -f app.yaml");
+        bail!("must specify -f, such as -f app.yaml, or --rebalance");
     }
     let mut failures = Failures::default();
     let documents = args.files.load(ctx, &mut failures);

@@ -13,7 +13,7 @@ use clap::{Args, Subcommand};
 
 pub(crate) use run::with_port;
 
-use crate::{context::Context, duration};
+use crate::{context::Context, duration, policy_args::PolicyArgs};
 
 /// Where a server keeps everything where nothing else is said.
 pub(crate) const DATA_DIR: &str = "/var/lib/skep";
@@ -96,6 +96,9 @@ struct RunArgs {
     /// How long pods that say nothing about it stay on a node that is lost; the same for all servers
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     eviction_seconds: u64,
+    /// How pods are placed and moved; the same for all servers.
+    #[command(flatten)]
+    policy: PolicyArgs,
     /// The time between two backups of the state in DATA-DIR/server/backups; 0 makes none
     #[arg(long, value_name = "DURATION", value_parser = duration::parse, default_value = "1h")]
     backup_interval: Duration,

@@ -33,6 +33,8 @@ deployed when it begins:
   duration: 10m               # how much time is simulated
   seed: 1                     # where chance begins
   timing: { write: 5ms, start: 2s, stop: 1s, heartbeat: 10s }
+  policy:                     # like the flags of `skep server`
+    { scoring: Spread, rebalance: false, rebalancePerMinute: 6, rebalanceAtOnce: 2 }
   nodes:
     - name: general           # general-1, general-2, ...
       count: 6

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode};
 
 use clap::Args;
 
-use crate::{context::Context, node_args::NodeArgs, up};
+use crate::{context::Context, node_args::NodeArgs, policy_args::PolicyArgs, up};
 
 /// What `skep up` takes.
 #[derive(Args, Clone, Debug)]
@@ -34,6 +34,9 @@ pub(crate) struct UpArgs {
     /// Addresses for pods; each node gets a /24 of them
     #[arg(long, value_name = "CIDR", default_value = "10.244.0.0/16")]
     pub(crate) pod_cidr: String,
+    /// How pods are placed and moved.
+    #[command(flatten)]
+    pub(crate) policy: PolicyArgs,
     /// The Docker engine, such as unix:///run/docker.sock [default: DOCKER_HOST, else the usual socket]
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) docker_host: Option<String>,

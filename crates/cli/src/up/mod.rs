@@ -62,14 +62,16 @@ pub(crate) fn data_dir(path: &Path) -> anyhow::Result<PathBuf> {
 }
 
 fn server_config(args: &UpArgs, data_dir: &Path, token: &str) -> ServerConfig {
-    ServerConfig {
+    let mut config = ServerConfig {
         data_dir: data_dir.join("server"),
         socket: data_dir.join("skep.sock"),
         listen: args.address(),
         token: token.to_owned(),
         pod_cidr: args.pod_cidr.clone(),
         ..ServerConfig::new("")
-    }
+    };
+    args.policy.apply(&mut config);
+    config
 }
 
 fn agent_config(args: &UpArgs, data_dir: &Path) -> AgentConfig {

@@ -5,13 +5,19 @@
 
 mod limits;
 mod outlook;
+mod pressure;
 mod priority;
 mod tier;
 
-use skep_api::{FieldError, Object, Pod, default};
+use skep_api::{FieldError, Object, Pod, Reason, default};
 use skep_state::State;
 
 pub use outlook::outlook;
+
+/// True where nothing is wrong with the fields as such, but with what this cluster allows.
+pub fn forbids(errors: &[FieldError]) -> bool {
+    errors.iter().all(|error| error.reason == Reason::Forbidden)
+}
 
 /// Fills in what the pod leaves open; what was filled in from its tier, in words.
 ///
@@ -35,6 +41,7 @@ pub fn pod(state: &State, pod: &mut Pod) -> Result<Vec<String>, Vec<FieldError>>
     }
     limits::default_requests(state, pod);
     default::requests(&mut pod.spec);
+    pressure::tolerate(pod);
     errors.extend(priority::resolve(state, &mut pod.spec));
     errors.extend(limits::check(state, pod));
     if errors.is_empty() {

@@ -7,16 +7,19 @@ mod draft;
 mod placing;
 mod policies;
 mod queue;
+mod rebalancing;
 mod waiting;
 
 use std::{collections::BTreeMap, time::Duration};
 
 use skep_api::{Object, Time};
+use skep_scheduler::Scheduler;
 use skep_state::{Refusal, State, StateEvent, Verb};
 
-use crate::{Context, Controller, Lease, Settings, admission, events};
+use crate::{Context, Controller, Lease, Settings, Shared, admission, events};
 use placing::Placing;
 use queue::Queue;
+use rebalancing::Rebalancing;
 
 pub use draft::{Draft, Fate, Origin};
 pub use queue::Work;
@@ -32,6 +35,7 @@ pub struct Manager {
     controllers: Vec<Box<dyn Controller>>,
     queue: Queue,
     placing: Placing,
+    rebalancing: Rebalancing,
     /// Everything up to this revision has woken whom it concerns.
     seen: u64,
 }
@@ -51,6 +55,13 @@ pub struct Moment<'a> {
     pub settings: &'a Settings,
 }
 
+/// A scheduler that knows all there is.
+pub(crate) fn scheduler_of(state: &State, settings: &Settings) -> Scheduler {
+    let mut placing = Placing::of(state);
+    placing.fill(settings.scoring);
+    placing.into_scheduler()
+}
+
 impl Manager {
     /// Begins a term, in which everything is looked at once.
     pub fn new(state: &State) -> Self {
@@ -58,6 +69,7 @@ impl Manager {
             controllers: crate::all(),
             queue: Queue::default(),
             placing: Placing::default(),
+            rebalancing: Rebalancing::default(),
             seen: 0,
         };
         manager.begin(state);
@@ -77,6 +89,7 @@ impl Manager {
                 }
             }
             self.placing.follow(event, at);
+            self.rebalancing.follow(state, event, at);
             heard(event);
         }
         self.seen = self.seen.max(state.revision());
@@ -87,9 +100,13 @@ impl Manager {
     pub fn decide(&mut self, moment: &Moment<'_>) -> Draft {
         let mut draft = Draft::default();
         self.reconcile(moment, &mut draft);
+        self.placing.fill(moment.settings.scoring);
         for placement in self.placing.place(moment.state, moment.wall, moment.at) {
             draft.add_placement(placement);
         }
+        let (moves, told) = self.rebalancing.decide(moment, self.placing.scheduler());
+        draft.add_record(moves);
+        draft.notes.extend(told);
         self.admit(moment, &mut draft);
         let record = events::record(moment.state, &draft.notes, "", moment.wall);
         draft.add_record(record);
@@ -126,10 +143,14 @@ impl Manager {
 
     /// When to decide again though nothing has changed; `None` for never.
     pub fn next_at(&self, at: Duration) -> Option<Duration> {
-        [self.queue.next_timer(), self.placing.next_at(at)]
-            .into_iter()
-            .flatten()
-            .min()
+        [
+            self.queue.next_timer(),
+            self.placing.next_at(at),
+            self.rebalancing.next_at(),
+        ]
+        .into_iter()
+        .flatten()
+        .min()
     }
 
     fn begin(&mut self, state: &State) {
@@ -139,6 +160,7 @@ impl Manager {
             }
         }
         self.placing = Placing::of(state);
+        self.rebalancing = Rebalancing::of(state);
         self.seen = state.revision();
     }
 
@@ -172,6 +194,7 @@ impl Manager {
             now: moment.wall,
             leases: &leases,
             settings: moment.settings,
+            shared: &Shared::default(),
         };
         for work in works {
             let wanted = self.controllers[work.controller].reconcile(&context, &work.key);

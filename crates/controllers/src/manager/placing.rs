@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use skep_api::{Condition, ConditionStatus, Kind, Node, NodeCondition, Object, ObjectKey, Pod, Time};
-use skep_scheduler::{Decision, Explanation, Outcome, Scheduler, Victim};
+use skep_scheduler::{Decision, Explanation, Outcome, Scheduler, Scoring, Victim};
 use skep_state::{Change, DeleteOptions, Precondition, State, StateEvent, Verb};
 
 use super::{policies::Policies, waiting::Waiting};
@@ -57,6 +57,21 @@ impl Placing {
                 .insert(pod.metadata.key(), pod.spec.effective_priority());
         }
         placing
+    }
+
+    /// Fills nodes like this that are in no pool, or in one that does not say.
+    pub(super) fn fill(&mut self, scoring: Scoring) {
+        self.policies.fill(scoring, &mut self.scheduler);
+    }
+
+    /// The scheduler, which knows all that was followed.
+    pub(super) fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
+    /// The scheduler alone.
+    pub(super) fn into_scheduler(self) -> Scheduler {
+        self.scheduler
     }
 
     /// Takes note of a change.

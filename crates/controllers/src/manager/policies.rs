@@ -10,6 +10,8 @@ use skep_state::{State, StateEvent};
 #[derive(Debug, Default)]
 pub(super) struct Policies {
     pools: BTreeMap<String, Scoring>,
+    /// How all others are filled.
+    scoring: Scoring,
 }
 
 impl Policies {
@@ -24,6 +26,7 @@ impl Policies {
         let pools = state.list::<NodePool>(None).filter_map(scoring);
         let policies = Self {
             pools: pools.collect(),
+            scoring: Scoring::default(),
         };
         policies.tell(scheduler);
         policies
@@ -52,9 +55,18 @@ impl Policies {
         }
     }
 
+    /// Fills nodes like this that are in no pool, or in one that does not say.
+    pub(super) fn fill(&mut self, scoring: Scoring, scheduler: &mut Scheduler) {
+        if self.scoring != scoring {
+            self.scoring = scoring;
+            self.tell(scheduler);
+        }
+    }
+
     fn tell(&self, scheduler: &mut Scheduler) {
         scheduler.settings(SchedulerSettings {
             pools: self.pools.clone(),
+            scoring: self.scoring,
             ..SchedulerSettings::default()
         });
     }

@@ -1,5 +1,7 @@
 //! Each node's block of pod addresses.
 
+use std::collections::BTreeMap;
+
 use skep_api::Node;
 
 use super::{NAME, taints};
@@ -13,16 +15,12 @@ pub(super) fn assign(ctx: &Context<'_>, node: &mut Node, result: &mut Reconciled
     if !node.spec.pod_cidr.is_empty() {
         return;
     }
-    let name = &node.metadata.name;
-    let waiting = ctx
-        .state
-        .list::<Node>(None)
-        .filter(|other| other.spec.pod_cidr.is_empty());
-    let place = waiting.take_while(|other| other.metadata.name != *name).count();
-    match free_block(ctx, place) {
+    let addresses = ctx.shared.addresses.get_or_init(|| Addresses::of(ctx));
+    match addresses.block_of(ctx, &node.metadata.name) {
         Some(block) => {
             node.spec.pod_cidr = block.to_string();
             node.spec.pod_cidrs = vec![block.to_string()];
+            let name = &node.metadata.name;
             let message = format!("Node {name} is registered; its pods get addresses from {block}");
             result
                 .events
@@ -41,20 +39,39 @@ pub(super) fn assign(ctx: &Context<'_>, node: &mut Node, result: &mut Reconciled
     }
 }
 
-/// The free block at that place.
-fn free_block(ctx: &Context<'_>, place: usize) -> Option<Ipv4Block> {
-    let (cluster, prefix) = (ctx.settings.cluster_cidr, ctx.settings.node_cidr_prefix);
-    let nodes = ctx.state.list::<Node>(None);
-    let taken: Vec<Ipv4Block> = nodes
-        .flat_map(|node| node.spec.pod_cidrs.iter().chain([&node.spec.pod_cidr]))
-        .filter_map(|block| block.parse().ok())
-        .collect();
-    let mut taken_places: Vec<u64> = taken
-        .iter()
-        .flat_map(|block| cluster.places(prefix, block))
-        .collect();
-    taken_places.sort_unstable();
-    let mut free = (0..cluster.blocks(prefix)).filter(|index| taken_places.binary_search(index).is_err());
-    let index = free.nth(place)?;
-    cluster.block(prefix, index)
+/// Which nodes wait for a block, and which blocks are free for them.
+#[derive(Debug, Default)]
+pub(crate) struct Addresses {
+    /// The place of each node in the queue.
+    waiting: BTreeMap<String, usize>,
+    /// Free blocks by number, as many as nodes wait, or all where there are fewer.
+    free: Vec<u64>,
+}
+
+impl Addresses {
+    fn of(ctx: &Context<'_>) -> Self {
+        let (cluster, prefix) = (ctx.settings.cluster_cidr, ctx.settings.node_cidr_prefix);
+        let nodes = || ctx.state.list::<Node>(None);
+        let waiting = nodes().filter(|node| node.spec.pod_cidr.is_empty());
+        let waiting: BTreeMap<String, usize> = waiting
+            .enumerate()
+            .map(|(place, node)| (node.metadata.name.clone(), place))
+            .collect();
+        let blocks = nodes().flat_map(|node| node.spec.pod_cidrs.iter().chain([&node.spec.pod_cidr]));
+        let blocks = blocks.filter_map(|block| block.parse::<Ipv4Block>().ok());
+        let mut taken: Vec<u64> = blocks.flat_map(|block| cluster.places(prefix, &block)).collect();
+        taken.sort_unstable();
+        let free = (0..cluster.blocks(prefix)).filter(|index| taken.binary_search(index).is_err());
+        Self {
+            free: free.take(waiting.len()).collect(),
+            waiting,
+        }
+    }
+
+    fn block_of(&self, ctx: &Context<'_>, node: &str) -> Option<Ipv4Block> {
+        let index = self.free.get(*self.waiting.get(node)?)?;
+        ctx.settings
+            .cluster_cidr
+            .block(ctx.settings.node_cidr_prefix, *index)
+    }
 }

@@ -10,6 +10,8 @@ use skep_state::{Change, Precondition, State, StateEvent};
 
 use crate::{Context, Controller, EventNote, Reconciled, pods::versions};
 
+pub(crate) use address::Addresses;
+
 const NAME: &str = "node-controller";
 
 /// Looks after each node, and after its pods where its agent cannot.

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "tests say what they expect by unwrapping it")]
 
 mod kubelet;
+mod moving;
 mod sim;
 
 mod collectors;
@@ -9,6 +10,7 @@ mod events;
 mod invariants;
 mod nodes;
 mod policy;
+mod rebalance;
 mod replica_sets;
 mod rollouts;
 mod sizes;

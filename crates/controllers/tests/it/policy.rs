@@ -120,6 +120,10 @@ fn what_a_pod_says_itself_wins() {
     assert_eq!(own.spec.priority, Some(-1_000_000));
     own.spec.priority = None;
     own.spec.preemption_policy = None;
+    // As every pod that asks for something gets it, in a tier or not.
+    let added = std::mem::take(&mut own.spec.tolerations);
+    let keys: Vec<&str> = added.iter().map(|one| one.key.as_str()).collect();
+    assert_eq!(keys, ["node.kubernetes.io/memory-pressure"]);
     assert_eq!(own, before);
 }
 

@@ -7,7 +7,7 @@ use std::{
 };
 
 use skep_api::{Deployment, Kind, Node, Object, ObjectKey, Pod, ReplicaSet, Resource, Time};
-use skep_controllers::{Context, Controller, EventNote, Lease, Settings, events};
+use skep_controllers::{Context, Controller, EventNote, Lease, Settings, Shared, events};
 use skep_scheduler::Scheduler;
 use skep_state::{Change, DeleteOptions, Entry, Outcome, Precondition, Propagation, State, Verb};
 use skep_testkit::{namespace, node, start};
@@ -267,6 +267,7 @@ impl Sim {
                 now,
                 leases: &self.leases,
                 settings: &self.settings,
+                shared: &Shared::default(),
             };
             let result = self.controllers[index].reconcile(&ctx, &key);
             changes.extend(result.changes);
@@ -325,6 +326,7 @@ impl Sim {
             now: self.now,
             leases: &self.leases,
             settings: &self.settings,
+            shared: &Shared::default(),
         };
         for controller in &self.controllers {
             for key in controller

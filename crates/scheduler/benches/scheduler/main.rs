@@ -80,7 +80,13 @@ fn rows() -> Vec<Row> {
         let secs = 10_000.0 / per_second;
         rows.push(row(workload, 5_000, 10_000, Some((secs, "Kubernetes"))));
     }
-    for workload in [Workload::Deployments, Workload::Strangers, Workload::OneByOne] {
+    let ours = [
+        Workload::Deployments,
+        Workload::Strangers,
+        Workload::OneByOne,
+        Workload::PreemptionNear,
+    ];
+    for workload in ours {
         rows.push(row(workload, 5_000, 10_000, None));
     }
     rows

@@ -80,7 +80,7 @@ impl Workload {
     fn expects(self, outcome: &Outcome) -> bool {
         match self {
             Self::Unschedulable => matches!(outcome, Outcome::Wait(_)),
-            Self::Preemption => matches!(outcome, Outcome::Preempt { .. }),
+            Self::Preemption | Self::PreemptionNear => matches!(outcome, Outcome::Preempt { .. }),
             _ => matches!(outcome, Outcome::Bind { .. }),
         }
     }

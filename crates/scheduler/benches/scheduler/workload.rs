@@ -27,6 +27,8 @@ pub(crate) enum Workload {
     TopologySpread,
     /// Each pod takes the place of two others.
     Preemption,
+    /// The same, near pods of a kind that every zone has.
+    PreemptionNear,
     /// Pods that are larger than any node.
     Unschedulable,
 }
@@ -52,6 +54,7 @@ impl Workload {
             Self::PreferredAffinity => "preferred affinity",
             Self::TopologySpread => "topology spread",
             Self::Preemption => "preemption",
+            Self::PreemptionNear => "preemption, required pod affinity",
             Self::Unschedulable => "unschedulable",
         }
     }
@@ -60,22 +63,28 @@ impl Workload {
         let node = |index: usize| {
             let node = node(&format!("node-{index:05}")).label(ZONE, &format!("zone-{}", index % 10));
             match self {
-                Self::Preemption => node.cpu("4").pods(110),
+                Self::Preemption | Self::PreemptionNear => node.cpu("4").pods(110),
                 _ => node.cpu("64").memory("256Gi").pods(2_000),
             }
         };
         (0..count).map(|index| node(index).build()).collect()
     }
 
+    /// True where pods take the place of others.
+    pub(crate) fn preempts(self) -> bool {
+        matches!(self, Self::Preemption | Self::PreemptionNear)
+    }
+
     /// Pods that are there before.
     pub(crate) fn placed(self, nodes: usize) -> Vec<Pod> {
-        if self != Self::Preemption {
+        if !self.preempts() {
             return Vec::new();
         }
         let placed = |index: usize| {
             let name = format!("low-{index:07}");
             let node = format!("node-{:05}", index / LOW_PODS);
-            pod(&name).cpu("100m").node(&node).ready().build()
+            let pod = pod(&name).label("app", "low").cpu("100m").node(&node);
+            pod.ready().build()
         };
         (0..nodes * LOW_PODS).map(placed).collect()
     }
@@ -96,7 +105,7 @@ impl Workload {
             .owned_by(&owner);
         let mut pod = match self {
             Self::Unschedulable => pod.cpu("100"),
-            Self::Preemption => pod.cpu("170m"),
+            Self::Preemption | Self::PreemptionNear => pod.cpu("170m"),
             _ => pod,
         }
         .build();
@@ -106,6 +115,10 @@ impl Workload {
             Self::PreferredAffinity => pod.spec.affinity = Some(Box::new(rather_near(set))),
             Self::TopologySpread => pod.spec.topology_spread_constraints = vec![over_zones(set)],
             Self::Preemption => pod.spec.priority = Some(10),
+            Self::PreemptionNear => {
+                pod.spec.priority = Some(10);
+                pod.spec.affinity = Some(Box::new(near_low()));
+            }
             _ => {}
         }
         pod
@@ -151,6 +164,21 @@ fn away_from(set: usize) -> Affinity {
         pod_anti_affinity: Some(PodAntiAffinity {
             required_during_scheduling_ignored_during_execution: vec![on_a_node_with(set)],
             ..PodAntiAffinity::default()
+        }),
+        ..Affinity::default()
+    }
+}
+
+fn near_low() -> Affinity {
+    let term = PodAffinityTerm {
+        label_selector: Some("app=low".parse().expect("the selector is sound")),
+        topology_key: ZONE.to_owned(),
+        ..PodAffinityTerm::default()
+    };
+    Affinity {
+        pod_affinity: Some(PodAffinity {
+            required_during_scheduling_ignored_during_execution: vec![term],
+            ..PodAffinity::default()
         }),
         ..Affinity::default()
     }

@@ -1,5 +1,6 @@
 //! Where pods go, and what is said about those that go nowhere.
 
+mod balance;
 mod choices;
 mod cluster;
 mod reference;

@@ -343,3 +343,66 @@ fn amounts_beyond_all_bounds_do_no_harm() {
     .assert_eq(&told(&scheduler.schedule(&[&never])));
     assert_eq!(Scheduler::new().schedule(&[]), []);
 }
+
+#[test]
+fn a_pod_that_comes_in_between_changes_where_those_after_it_may_go() {
+    let nodes = [("a", "x", "2"), ("b", "x", "8"), ("c", "y", "2"), ("d", "y", "8")];
+    let nodes = nodes.map(|(name, zone, cpu)| node(name).label("zone", zone).cpu(cpu).build());
+    let web = |name: &str| pod(name).label("app", "web").cpu("500m").build();
+    // It keeps the others out of its whole zone, where the emptiest node is.
+    let loner = away(
+        pod("loner").cpu("100m").node_selector(HOST, "c"),
+        "app=web",
+        "zone",
+    );
+    check(
+        &cluster(nodes).pending([web("web-1"), loner, web("web-2")]),
+        &expect![[r#"
+            web-1 -> b
+            loner -> c
+            web-2 -> b
+        "#]],
+    );
+}
+
+#[test]
+fn making_room_follows_what_was_placed_in_between() {
+    let nodes = ["a", "b", "c", "d"].map(|name| {
+        let zone = if name < "c" { "x" } else { "y" };
+        node(name).label("zone", zone).cpu("2").build()
+    });
+    let victim =
+        |name: &str, node: &str, priority| important(pod(name).cpu("1500m").node(node).ready(), priority);
+    let db = pod("db").label("app", "db").cpu("100m").node("a").build();
+    let bound = [
+        victim("dear-a", "a", 5),
+        victim("dear-b", "b", 5),
+        victim("cheap-c", "c", 1),
+        victim("cheap-d", "d", 1),
+        db,
+    ];
+    let client = |name: &str| {
+        let mut pod = near(pod(name).cpu("1"), "app=db", "zone");
+        pod.spec.priority = Some(9);
+        pod
+    };
+    let mut standby = important(pod("standby").label("app", "db").cpu("100m"), 9);
+    standby.spec.node_selector = [(HOST.to_owned(), "c".to_owned())].into();
+    // What is dear is taken where the database is; once there is another one, what is cheap.
+    check(
+        &cluster(nodes).with(bound).pending([
+            client("one"),
+            standby,
+            client("two"),
+            client("three"),
+            client("four"),
+        ]),
+        &expect![[r#"
+            one -> b after dear-b
+            standby -> c
+            two -> b after 
+            three -> c after cheap-c
+            four -> d after cheap-d
+        "#]],
+    );
+}

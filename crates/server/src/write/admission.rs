@@ -47,7 +47,16 @@ pub(super) fn admit(mut document: Value, validation: Validation) -> Result<Decod
 /// What the cluster adds to a new object from tiers, limits and priority classes; what its author should know.
 pub(super) fn complete_new(state: &State, object: &mut Object) -> Result<Vec<String>, Failure> {
     let (kind, key) = (object.kind(), object.key());
-    rules::object(state, object).map_err(|causes| invalid(Some(kind), key, causes))
+    rules::object(state, object).map_err(|causes| not_admitted(kind, key, causes))
+}
+
+/// What a limit or a class of this cluster does not allow is forbidden; anything else is wrong in itself.
+fn not_admitted(kind: Kind, key: ObjectKey, causes: Vec<FieldError>) -> Failure {
+    if !rules::forbids(&causes) {
+        return invalid(Some(kind), key, causes);
+    }
+    let causes: Vec<String> = causes.iter().map(ToString::to_string).collect();
+    Failure::Forbidden(kind, key, causes.join("; "))
 }
 
 /// Whether other objects have no say in what becomes of this one: its pods have no tier, limits or priority class to look up.
@@ -63,7 +72,7 @@ pub(super) fn outlook(state: &State, object: &Object) -> Result<Vec<String>, Fai
     if object.kind() == Kind::Pod {
         return Ok(Vec::new());
     }
-    rules::outlook(state, object).map_err(|causes| invalid(Some(object.kind()), object.key(), causes))
+    rules::outlook(state, object).map_err(|causes| not_admitted(object.kind(), object.key(), causes))
 }
 
 /// Contents hold a namespace whatever other finalizers its author gives it.

@@ -1,20 +1,14 @@
 //! A pod's end as far as the disruption budgets allow it, with a replacement started first where that is asked for.
 
-use std::time::Duration;
-
 use skep_api::{
-    Condition, ConditionStatus, FieldError, Kind, ObjectKey, Pod, Reason, ReplicaSet, Resource, Time,
-    convert,
+    FieldError, Kind, ObjectKey, Pod, Reason, Resource, convert,
     proto::{EvictRequest, EvictResponse},
-    well_known,
 };
+use skep_controllers::{Replacement, keep_up, replaceable, replacement};
 use skep_state::{Applied, Change, DeleteOptions, Effect, Precondition, State, Verb};
 
 use super::{ATTEMPTS, commit::Commit};
 use crate::{clock::now, core::Core, failure::Failure};
-
-/// How long a replacement is kept up though nobody asks for the eviction any more.
-const REPLACED_FOR: Duration = Duration::from_secs(300);
 
 /// Evicts a pod.
 pub(crate) async fn evict(core: &Core, request: EvictRequest) -> Result<EvictResponse, Failure> {
@@ -105,8 +99,12 @@ async fn replace_first(core: &Core, state: &State, pod: &Pod) -> Result<Option<S
     let Some(set) = replaceable(state, pod) else {
         return Ok(None);
     };
-    keep_up(core, pod).await?;
-    match replacement(state, set, pod, now()) {
+    let now = now();
+    if let Some(asked) = keep_up(pod, now) {
+        // Where somebody else changed the pod meanwhile, the next call asks again.
+        core.propose("", vec![asked]).await?;
+    }
+    match replacement(state, set, pod, now) {
         Replacement::Ready => Ok(None),
         Replacement::HasNoPlace(why) => Ok(Some(why)),
         Replacement::Awaited(what) => {
@@ -119,135 +117,5 @@ async fn replace_first(core: &Core, state: &State, pod: &Pod) -> Result<Option<S
                 vec![cause],
             ))
         }
-    }
-}
-
-/// The replica set of a pod that serves and would be missed.
-fn replaceable<'a>(state: &'a State, pod: &Pod) -> Option<&'a ReplicaSet> {
-    let serves = pod.is_ready() && !pod.metadata.is_deleting();
-    let owner = state.by_uid(&pod.metadata.controller().filter(|_| serves)?.uid)?;
-    ReplicaSet::from_object(owner).filter(|set| set.spec.replicas > 0 && !set.metadata.is_deleting())
-}
-
-/// Asks for a replacement, or asks again in time.
-async fn keep_up(core: &Core, pod: &Pod) -> Result<(), Failure> {
-    let (now, annotations) = (now(), &pod.metadata.annotations);
-    let until = annotations
-        .get(well_known::REPLACED_UNTIL)
-        .and_then(|until| until.parse::<Time>().ok());
-    if until.is_some_and(|until| until.since(now) > REPLACED_FOR / 2) {
-        return Ok(());
-    }
-    let mut marked = pod.clone();
-    let until = now.plus(REPLACED_FOR).whole_secs().to_string();
-    marked
-        .metadata
-        .annotations
-        .insert(well_known::REPLACED_UNTIL.to_owned(), until);
-    // Where somebody else changed the pod meanwhile, the next call asks again.
-    core.propose("", vec![Change::update(marked)]).await?;
-    Ok(())
-}
-
-/// How a pod's replacement is doing.
-enum Replacement {
-    Ready,
-    /// No node has room for it: to wait would be in vain.
-    HasNoPlace(String),
-    Awaited(String),
-}
-
-fn replacement(state: &State, set: &ReplicaSet, pod: &Pod, now: Time) -> Replacement {
-    let siblings = state
-        .owned_by(&set.metadata.uid)
-        .filter_map(|object| Pod::from_object(object));
-    let pods: Vec<&Pod> = siblings
-        .filter(|pod| !pod.is_terminal() && !pod.metadata.is_deleting())
-        .collect();
-    let available = pods
-        .iter()
-        .filter(|pod| pod.is_available(set.spec.min_ready_seconds, now))
-        .count();
-    if available > usize::try_from(set.spec.replicas).unwrap_or(0) {
-        return Replacement::Ready;
-    }
-    let new: Vec<&&Pod> = pods
-        .iter()
-        .filter(|one| {
-            one.metadata.name != pod.metadata.name && !one.is_available(set.spec.min_ready_seconds, now)
-        })
-        .collect();
-    if let Some((name, why)) = new.iter().find_map(|pod| has_no_place(pod)) {
-        return Replacement::HasNoPlace(format!("its replacement {name} finds no place: {why}"));
-    }
-    let failed = Condition::find(&set.status.conditions, "ReplicaFailure");
-    match (new.first(), failed) {
-        (Some(one), _) => Replacement::Awaited(format!("{} is not available yet", one.metadata.name)),
-        (None, Some(failed)) => {
-            Replacement::HasNoPlace(format!("its replacement cannot be made: {}", failed.message))
-        }
-        (None, None) => {
-            Replacement::Awaited(format!("replica set {} is about to make it", set.metadata.name))
-        }
-    }
-}
-
-fn has_no_place(pod: &Pod) -> Option<(&str, &str)> {
-    let scheduled =
-        Condition::find(&pod.status.conditions, "PodScheduled").filter(|_| pod.spec.node_name.is_empty())?;
-    (scheduled.status == ConditionStatus::False).then_some((&pod.metadata.name, &scheduled.message))
-}
-
-#[cfg(test)]
-mod tests {
-    use skep_state::Entry;
-    use skep_testkit::{at, namespace, pod, replica_set, start};
-
-    use skep_api::Object;
-
-    use super::*;
-
-    fn state(objects: Vec<Object>) -> State {
-        let mut state = State::default();
-        let mut changes = vec![Change::create(namespace("default"))];
-        changes.extend(objects.into_iter().map(Change::create));
-        let entry = Entry {
-            request_id: String::new(),
-            now: start(),
-            changes,
-        };
-        assert!(state.apply(&entry).iter().all(Result::is_ok));
-        state
-    }
-
-    fn told(others: Vec<Pod>) -> String {
-        let set = replica_set("web", 1).build();
-        let old = pod("old").owned_by(&set).node("a").ready().build();
-        let mut objects: Vec<Object> = vec![set.clone().into(), old.clone().into()];
-        objects.extend(others.into_iter().map(Object::from));
-        match replacement(&state(objects), &set, &old, at(60)) {
-            Replacement::Ready => "ready".to_owned(),
-            Replacement::HasNoPlace(what) | Replacement::Awaited(what) => what,
-        }
-    }
-
-    #[test]
-    fn the_old_pod_goes_once_its_replacement_is_ready_or_cannot_be() {
-        let set = replica_set("web", 1).build();
-        let new = || pod("new").owned_by(&set);
-        assert_eq!(told(vec![]), "replica set web is about to make it");
-        assert_eq!(
-            told(vec![new().node("b").running().build()]),
-            "new is not available yet"
-        );
-        assert_eq!(told(vec![new().node("b").ready().build()]), "ready");
-        let stuck = new().condition("PodScheduled", ConditionStatus::False).build();
-        assert_eq!(told(vec![stuck]), "its replacement new finds no place: ");
-    }
-
-    #[test]
-    fn pods_without_replica_set_are_not_replaced() {
-        let alone = pod("alone").node("a").ready().build();
-        assert!(replaceable(&state(vec![alone.clone().into()]), &alone).is_none());
     }
 }

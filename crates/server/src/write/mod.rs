@@ -9,6 +9,7 @@ mod evict;
 mod json_patch;
 mod patch;
 mod plan;
+mod rebalance;
 mod reserved;
 mod update;
 
@@ -24,6 +25,7 @@ pub(crate) use delete::delete;
 pub(crate) use evict::evict;
 pub(crate) use patch::patch;
 pub(crate) use plan::{apply_plan, plan};
+pub(crate) use rebalance::plan_rebalance;
 pub(crate) use reserved::SYSTEM_NAMESPACES;
 pub(crate) use update::update;
 

@@ -241,7 +241,7 @@ fn try_on(state: &mut State, change: &Change) -> Result<skep_state::Applied, Ref
     })
 }
 
-fn reference(kind: Kind, key: &ObjectKey) -> ObjectRef {
+pub(super) fn reference(kind: Kind, key: &ObjectKey) -> ObjectRef {
     ObjectRef {
         kind: kind.as_str().to_owned(),
         namespace: key.namespace.clone(),

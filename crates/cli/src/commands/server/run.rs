@@ -50,14 +50,16 @@ fn has_left(error: &anyhow::Error) -> bool {
 }
 
 fn config(args: &RunArgs, folder: &Path) -> ServerConfig {
-    ServerConfig {
+    let mut config = ServerConfig {
         data_dir: folder.join("server"),
         socket: folder.join("skep.sock"),
         pod_cidr: args.pod_cidr.clone(),
         eviction: std::time::Duration::from_secs(args.eviction_seconds),
         cluster: Some(cluster(args, folder.to_owned())),
         ..ServerConfig::new("")
-    }
+    };
+    args.policy.apply(&mut config);
+    config
 }
 
 fn cluster(args: &RunArgs, home: PathBuf) -> ClusterConfig {

@@ -1,6 +1,7 @@
 //! Pods.
 
 use skep_api::{Pod, Time, Toleration, TolerationOperator, well_known};
+use skep_controllers::Moving;
 use skep_state::State;
 
 use super::{NONE, container, controlled_by, labels, names, page::Page, volume, waiting};
@@ -20,6 +21,9 @@ pub(super) fn pod(page: &mut Page, state: &State, pod: &Pod, now: Time) {
     page.field_if(0, "Priority Class Name", &spec.priority_class_name);
     page.field(0, "Node", node);
     page.field_if(0, "Nominated Node", &status.nominated_node_name);
+    if let Some(moving) = Moving::of(pod) {
+        page.field(0, "Moves To", format!("{}: {}", moving.to, moving.why));
+    }
     tier(page, pod);
     page.field_if(0, "Start Time", date(status.start_time));
     labels(page, 0, meta);
