@@ -30,6 +30,7 @@ pub use controller::{Context, Controller, EventNote, Lease, Reconciled};
 pub use defaults::{DEFAULTS_ANNOTATION, DEFAULTS_VERSION, SYSTEM_NAMESPACE, missing_defaults};
 pub use forecast::{Forecast, Placed, Preempted, forecast};
 pub use manager::{Draft, Fate, Manager, Moment, Origin, Work};
+pub use node::is_taken_for_lost;
 pub use settings::{Ipv4Block, ParseBlockError, Settings, heartbeat};
 
 /// Every controller of a cluster.
