@@ -1,8 +1,20 @@
 //! What comes from outside, in every shape. Each target takes any bytes; it may refuse them, and may not panic, hang, or
 //! take in what it does not give back. Fuzzers run them (`./dev fuzz`), and so do the tests, over the seeds.
 
+// Parts of programs, and of no library.
+#[path = "../../crates/cli/src/output/columns.rs"]
+mod columns;
+#[path = "../../crates/cli/src/output/jsonpath/mod.rs"]
+mod jsonpath;
+#[path = "../../crates/server/src/write/json_patch.rs"]
+mod patches;
+#[path = "../../crates/cli/src/output/table.rs"]
+mod table;
+
 use std::sync::LazyLock;
 
+use columns::CustomColumns;
+use jsonpath::JsonPath;
 use prost::Message as _;
 use serde_json::Value;
 use skep_api::{
@@ -13,14 +25,18 @@ use skep_api::{
     yaml,
 };
 use skep_trust::{Bundle, Ca, Certificate, Identity, KeyPairFile, Token, Validity};
+use table::Table;
 
 /// A target, and the name of its seeds' folder.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All of them.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 14] = [
     ("manifest", manifest),
     ("merge", merge),
+    ("json_patch", json_patch),
+    ("template", template),
+    ("columns", columns),
     ("selector", selector),
     ("quantity", quantity),
     ("document", document),
@@ -73,6 +89,54 @@ pub fn merge(bytes: &[u8]) {
         drop(merging::three_way(before.as_ref(), &live, &wanted, kind));
     }
 }
+
+/// A document and a JSON patch with a zero byte between.
+pub fn json_patch(bytes: &[u8]) {
+    let mut parts = bytes.splitn(2, |byte| *byte == 0);
+    let mut next = || serde_json::from_slice::<Value>(parts.next()?).ok();
+    if let (Some(mut document), Some(patch)) = (next(), next()) {
+        drop(patches::apply(&mut document, &patch));
+    }
+}
+
+/// Templates of `-o jsonpath`.
+pub fn template(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    if let Ok(template) = JsonPath::parse(text) {
+        drop(template.render(&POD));
+    }
+}
+
+/// Columns of `-o custom-columns` and of a template file.
+pub fn columns(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return;
+    };
+    for columns in [CustomColumns::parse(text), CustomColumns::parse_template(text)] {
+        let Ok(columns) = columns else { continue };
+        let mut table: Table = columns.table();
+        if let Ok(row) = columns.row(&POD) {
+            table.push(row);
+        }
+        let lines = table.render().lines().count();
+        assert!(lines >= 1, "a table has its headings: {text}");
+    }
+}
+
+/// What templates and columns are about.
+static POD: LazyLock<Value> = LazyLock::new(|| {
+    serde_json::json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": { "name": "web", "labels": { "app": "web", "a.b/c": "d" }, "finalizers": [] },
+        "spec": { "containers": [
+            { "name": "main", "image": "web:1", "ports": [{ "containerPort": 80 }, { "containerPort": 443 }] },
+            { "name": "side", "image": "side:1", "args": ["-v", "1", null, true, 1.5] },
+        ] },
+        "status": { "phase": "Running", "conditions": [{ "type": "Ready", "status": "True" }] },
+    })
+});
 
 /// Label and field selectors.
 pub fn selector(bytes: &[u8]) {

@@ -159,7 +159,7 @@ impl ControlPlane {
     /// Starts one more agent with an engine, and waits until its node is ready.
     pub fn add_agent(&mut self, host: &dyn Host, engine: &str, flags: &[&str]) -> usize {
         let index = self.agents.len();
-        let name = format!("{}-n{index}", self.tag);
+        let name = self.agent_name(index);
         let mut args = ["agent", "--node-name", &name, "--docker-host", engine]
             .map(str::to_owned)
             .to_vec();
@@ -186,6 +186,20 @@ impl ControlPlane {
         let config = self.config();
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
         self.servers[index].start(host, &self.skep, &flags, &config);
+    }
+
+    /// Gives a server that is down another address of its host, for its next start.
+    pub fn relocate_server(&mut self, index: usize, host: &dyn Host) {
+        let (old, new) = (
+            &self.addresses[index],
+            format!("{}:{}", host.address(), free_port()),
+        );
+        for arg in &mut self.servers[index].args {
+            if arg == old {
+                arg.clone_from(&new);
+            }
+        }
+        self.addresses[index] = new;
     }
 
     /// Starts an agent again with the command line that it has as a service.
@@ -250,6 +264,15 @@ impl ControlPlane {
     /// The administrator's config.
     pub fn config(&self) -> PathBuf {
         self.path("config")
+    }
+
+    /// Where the agent that is added next keeps its data.
+    pub fn data_dir_of_next_agent(&self) -> PathBuf {
+        self.path(&self.agent_name(self.agents.len())).join("data")
+    }
+
+    fn agent_name(&self, index: usize) -> String {
+        format!("{}-n{index}", self.tag)
     }
 
     /// A path in the cluster's folder.

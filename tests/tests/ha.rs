@@ -254,6 +254,28 @@ fn a_wiped_server_joins_under_a_new_number_and_a_server_can_leave() {
 }
 
 #[test]
+fn servers_that_move_are_followed() {
+    let (mut cluster, _engine) = cluster(1);
+    let leader = cluster.leader();
+    for moved in [(leader + 1) % 3, leader] {
+        assert_eq!(cluster.servers[moved].stop(), Some(0));
+        cluster.relocate_server(moved, &Loopback);
+        cluster.start_server(moved, &Loopback);
+        let (name, address) = (
+            cluster.servers[moved].name.clone(),
+            cluster.addresses[moved].clone(),
+        );
+        eventually("the others know where it is", SOON, || {
+            cluster.member(&name).contains(&address).then_some(())
+        });
+        cluster.wait_for_voters(3);
+        let server = format!("https://{address}");
+        cluster.ok(&["--server", &server, "get", "nodes"]);
+    }
+    cluster.wait_for_node(0, "True");
+}
+
+#[test]
 fn the_last_server_can_go_on_alone_and_others_join_it() {
     let (mut cluster, _engine) = cluster(0);
     cluster.ok(&["create", "configmap", "kept", "--from-literal=a=b"]);

@@ -105,6 +105,15 @@ impl Outbox {
         self.changed.notify_one();
     }
 
+    /// The server asks how all pods are doing.
+    pub(crate) fn tell_pods_again(&self) {
+        let mut state = self.lock();
+        let State { pods, unsent, .. } = &mut *state;
+        unsent.extend(pods.keys().cloned());
+        drop(state);
+        self.changed.notify_one();
+    }
+
     /// The server took in so many messages of this session.
     pub(crate) fn confirm(&self, messages: u64) {
         let mut state = self.lock();
@@ -242,6 +251,16 @@ mod tests {
         outbox.node(Struct::default());
         outbox.restart();
         assert_eq!(drain(&outbox, 1), ["node", "pods known new", "events Second"]);
+    }
+
+    #[test]
+    fn a_server_that_asks_hears_all_pods_again_and_no_event_twice() {
+        let outbox = Outbox::default();
+        outbox.report(report("a", false));
+        outbox.event(event("First"));
+        assert_eq!(drain(&outbox, 1), ["pods a", "events First"]);
+        outbox.tell_pods_again();
+        assert_eq!(drain(&outbox, 3), ["pods a"]);
     }
 
     #[test]

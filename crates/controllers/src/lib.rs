@@ -32,6 +32,7 @@ pub use controller::{Context, Controller, EventNote, Lease, Reconciled, Shared};
 pub use defaults::{DEFAULTS_ANNOTATION, DEFAULTS_VERSION, SYSTEM_NAMESPACE, missing_defaults};
 pub use forecast::{Forecast, Placed, Preempted, forecast};
 pub use manager::{Draft, Fate, Manager, Moment, Origin, Work};
+pub use node::is_taken_for_lost;
 pub use rebalance::{Held, Move, Moving, RebalancePlan, plan as rebalance_plan};
 pub use replacement::{Replacement, keep_up, replaceable, replacement};
 pub use settings::{Ipv4Block, ParseBlockError, Rebalancing, Settings, heartbeat};

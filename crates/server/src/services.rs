@@ -14,7 +14,7 @@ use skep_api::{
         cluster_server::Cluster, node_server, tunnel_up,
     },
 };
-use skep_trust::Identity;
+use skep_trust::Certificate;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
@@ -152,7 +152,7 @@ impl node_server::Node for NodeService {
     type TunnelStream = ReceiverStream<Result<TunnelDown, Status>>;
 
     async fn session(&self, request: Request<Streaming<AgentMessage>>) -> Answer<Self::SessionStream> {
-        let caller = request.extensions().get::<Identity>().cloned();
+        let caller = request.extensions().get::<Arc<Certificate>>().cloned();
         sessions::converse(self.0.clone(), caller, request.into_inner())
             .await
             .map(Response::new)

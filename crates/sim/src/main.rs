@@ -7,6 +7,7 @@ mod cluster;
 mod files;
 mod hermetic;
 mod luck;
+mod mutant;
 mod net;
 mod parent;
 mod store;
@@ -16,6 +17,8 @@ mod world;
 use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, ValueEnum};
+
+use mutant::Mutant;
 
 /// Clusters under random misfortune, in simulated time. What happens follows from a seed.
 #[derive(Debug, Parser)]
@@ -38,6 +41,9 @@ struct Args {
     /// Write down all that happens, each line with its simulated time; with several seeds, into a folder
     #[arg(long, value_name = "PATH")]
     trace: Option<PathBuf>,
+    /// Put in a fault that an invariant has to notice: for the proof that it does
+    #[arg(long, value_enum, value_name = "FAULT", hide = true)]
+    mutate: Option<Mutant>,
     /// Run in this process: what the simulator starts for each seed
     #[arg(long, hide = true, requires = "seed", requires = "layer")]
     child: bool,
@@ -66,7 +72,10 @@ impl Layer {
 fn main() -> ExitCode {
     let args = Args::parse();
     match (args.child, args.layer, args.seed) {
-        (true, Some(layer), Some(seed)) => child::run(layer, seed, args.trace.as_deref()),
+        (true, Some(layer), Some(seed)) => {
+            args.mutate.inspect(|fault| fault.choose());
+            child::run(layer, seed, args.trace.as_deref())
+        }
         _ => parent::run(&args),
     }
 }

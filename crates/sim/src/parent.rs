@@ -102,6 +102,9 @@ fn simulate(run: Run, args: &Args) -> Ended {
         "--seed",
         &run.seed.to_string(),
     ]);
+    if let Some(fault) = args.mutate {
+        command.args(["--mutate", &fault.name()]);
+    }
     if let Some(path) = &args.trace {
         command
             .arg("--trace")

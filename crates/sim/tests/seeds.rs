@@ -70,3 +70,26 @@ fn every_run_of_a_seed_of_the_cluster_is_the_same() {
 fn whatever_happens_to_a_cluster_the_invariants_hold() {
     the_invariants_hold("cluster", "3");
 }
+
+/// Of a few seeds with a fault put in, at least one has to fail, and to say this.
+fn a_fault_is_noticed(fault: &str, words: &str) {
+    let output = sim(&["--layer", "store", "--seeds", "3", "--mutate", fault]);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert!(!output.status.success(), "nobody noticed: {told}");
+    assert!(told.contains(words), "it failed for another reason: {told}");
+}
+
+#[test]
+fn writes_acknowledged_before_a_majority_has_them_are_noticed() {
+    a_fault_is_noticed("early-answers", "has lost");
+}
+
+#[test]
+fn stale_reads_are_noticed() {
+    a_fault_is_noticed("stale-reads", "explains register");
+}
+
+#[test]
+fn lost_events_are_noticed() {
+    a_fault_is_noticed("lost-events", "a change was skipped or told twice");
+}

@@ -167,7 +167,11 @@ fn begin_with(
             .identity
             .origin()
             .map_or_else(String::new, |origin| origin.cluster_id),
-        ids_max: head.ids_max.max(member.id),
+        numbers: {
+            let mut numbers = head.numbers.clone();
+            numbers.note([member.id]);
+            numbers
+        },
     };
     let path = folder.snapshot_dir().join(snapshot::file_name(Some(end)));
     snapshot::write(&path, &head, state, seal, &snapshot::Care::new(0)).map_err(io_at(&path))?;
@@ -188,8 +192,7 @@ fn replay(entry: LogEntry, head: &mut Head, state: &mut State) -> Result<(), ser
             }
         }
         EntryPayload::Membership(members) => {
-            let greatest = members.nodes().map(|(id, _)| *id).max().unwrap_or(0);
-            head.ids_max = head.ids_max.max(greatest);
+            head.numbers.note(members.nodes().map(|(id, _)| *id));
             head.meta.last_membership = Membership::new(Some(id), members);
         }
     }

@@ -108,7 +108,7 @@ impl Inner {
                 .home
                 .origin()
                 .map_or_else(String::new, |origin| origin.cluster_id.clone()),
-            ids_max: self.shared.ids_max(),
+            numbers: self.shared.numbers(),
         };
         (head, self.shared.state())
     }

@@ -19,6 +19,7 @@ mod log;
 mod machine;
 mod member;
 mod membership;
+mod numbers;
 mod peers;
 mod propose;
 mod raft;

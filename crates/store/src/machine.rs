@@ -2,10 +2,7 @@
 
 use std::{
     io,
-    sync::{
-        Arc, PoisonError, RwLock,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use futures::{Stream, TryStreamExt};
@@ -22,6 +19,7 @@ use crate::{
     awaited::Awaited,
     blocking::{aside, blocking},
     home::Home,
+    numbers::Numbers,
     raft::{Command, LogId, Membership, SnapshotMeta, Types},
     snapshot::{Head, SnapshotFile, Snapshots},
 };
@@ -31,24 +29,29 @@ use crate::{
 pub(crate) struct Shared {
     state: RwLock<State>,
     revision: watch::Sender<u64>,
-    /// The greatest number that any server has had.
-    ids_max: AtomicU64,
+    /// The numbers that servers have had.
+    numbers: Mutex<Numbers>,
     awaited: Arc<Awaited>,
 }
 
 impl Shared {
-    pub(crate) fn new(state: State, ids_max: u64) -> Self {
+    pub(crate) fn new(state: State, numbers: Numbers) -> Self {
         let revision = watch::Sender::new(state.revision());
         Self {
             state: RwLock::new(state),
             revision,
-            ids_max: AtomicU64::new(ids_max),
+            numbers: Mutex::new(numbers),
             awaited: Arc::default(),
         }
     }
 
-    pub(crate) fn ids_max(&self) -> u64 {
-        self.ids_max.load(Relaxed)
+    /// The numbers that servers have had, as of the last entry that was applied.
+    pub(crate) fn numbers(&self) -> Numbers {
+        self.with_numbers(|numbers| numbers.clone())
+    }
+
+    fn with_numbers<T>(&self, work: impl FnOnce(&mut Numbers) -> T) -> T {
+        work(&mut self.numbers.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     pub(crate) fn state(&self) -> State {
@@ -104,8 +107,8 @@ impl Machine {
     }
 
     fn note_membership(&mut self, membership: Membership) {
-        let greatest = membership.nodes().map(|(id, _)| *id).max().unwrap_or(0);
-        self.shared.ids_max.fetch_max(greatest, Relaxed);
+        let ids = membership.nodes().map(|(id, _)| *id);
+        self.shared.with_numbers(|numbers| numbers.note(ids));
         self.membership = membership;
     }
 
@@ -160,7 +163,7 @@ impl RaftStateMachine<Types> for Machine {
                 last_membership: self.membership.clone(),
             },
             cluster_id: origin.map_or_else(String::new, |origin| origin.cluster_id.clone()),
-            ids_max: self.shared.ids_max(),
+            numbers: self.shared.numbers(),
         };
         Builder {
             snapshots: self.snapshots.clone(),
@@ -174,7 +177,7 @@ impl RaftStateMachine<Types> for Machine {
         let (head, state) = blocking(move || snapshots.install(received)).await??;
         self.shared.replace(state.clone());
         self.shared.awaited.replaced(&state);
-        self.shared.ids_max.fetch_max(head.ids_max, Relaxed);
+        self.shared.with_numbers(|numbers| numbers.merge(&head.numbers));
         self.applied = meta.last_log_id;
         self.note_membership(meta.last_membership.clone());
         Ok(())

@@ -92,7 +92,7 @@ impl Store {
     /// A number that no server has ever had, as far as this one knows: ask the leader for it, or look again where
     /// [`MembershipError::Taken`] says that another was faster.
     pub fn unused_id(&self) -> u64 {
-        self.inner.shared.ids_max() + 1
+        self.inner.shared.numbers().greatest() + 1
     }
 
     /// Adds a server that follows and does not vote. It may not be up yet. Adding the same again changes nothing.
@@ -190,11 +190,12 @@ impl Inner {
         if !self.peers.any() {
             return Err(MembershipError::Alone);
         }
+        self.wait_for_members().await?;
         let known = self.view.borrow().member(member.id).cloned();
         match known {
             Some(known) if known == member => return Ok(()),
             Some(Member { id, name, .. }) => return Err(MembershipError::Taken { id, name }),
-            None if member.id <= self.shared.ids_max() => {
+            None if !self.shared.numbers().is_unused(member.id) => {
                 return Err(MembershipError::Taken {
                     id: member.id,
                     name: "the number of a server that was removed".to_owned(),
@@ -240,6 +241,13 @@ impl Inner {
         if known == member {
             return Ok(());
         }
+        tracing::info!(
+            id = member.id,
+            name = member.name,
+            old = known.address,
+            new = member.address,
+            "a server has moved"
+        );
         self.change(ChangeMembers::SetNodes(one(&member)), true).await
     }
 
@@ -313,6 +321,20 @@ impl Inner {
             .ok();
         self.view_sees(id).await;
         Ok(())
+    }
+
+    /// Waits until the numbers that servers have had are known as far as the log names any.
+    async fn wait_for_members(&self) -> Result<(), MembershipError> {
+        let metrics = self.raft.metrics();
+        let logged = metrics
+            .borrow_watched()
+            .membership_config
+            .log_id()
+            .as_ref()
+            .map(|id| id.index);
+        let wait = self.raft.wait(Some(LIST_LIMIT));
+        let applied = wait.applied_index_at_least(logged, "the last change of the members");
+        applied.await.map_err(|_| MembershipError::InProgress).map(drop)
     }
 
     /// Waits until the view is as new as the membership that was logged at `index`.

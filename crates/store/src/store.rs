@@ -117,7 +117,7 @@ impl Store {
             state,
         } = open_patiently(&config).await?;
         let home = Arc::new(Home::new(folder));
-        let (shared, snapshots) = (Arc::new(Shared::new(state, head.ids_max)), Arc::new(snapshots));
+        let (shared, snapshots) = (Arc::new(Shared::new(state, head.numbers)), Arc::new(snapshots));
         let peers = Arc::new(Peers::new(home.clone(), config.transport.clone()));
         let machine = Machine::new(home.clone(), shared.clone(), snapshots.clone(), head.meta);
         let network = Network {

@@ -1,9 +1,13 @@
 //! What a certificate says.
 
+use std::net::IpAddr;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use skep_api::Time;
-use x509_parser::{certificate::X509Certificate, parse_x509_certificate, x509::X509Name};
+use x509_parser::{
+    certificate::X509Certificate, extensions::GeneralName, parse_x509_certificate, x509::X509Name,
+};
 
 use crate::{Identity, TrustError, Validity, identity::Subject};
 
@@ -64,6 +68,26 @@ impl Certificate {
             return false;
         };
         leaf.verify_signature(Some(ca.public_key())).is_ok()
+    }
+
+    /// True where it is good for all of these host names and IP addresses.
+    pub fn covers(&self, names: &[String]) -> bool {
+        let Ok(parsed) = parse(&self.der) else {
+            return false;
+        };
+        let listed = parsed.subject_alternative_name().ok().flatten();
+        let listed = listed.map_or(&[][..], |listed| &listed.value.general_names);
+        names.iter().all(|name| {
+            let address = name.parse().ok().map(|address| match address {
+                IpAddr::V4(address) => address.octets().to_vec(),
+                IpAddr::V6(address) => address.octets().to_vec(),
+            });
+            listed.iter().any(|listed| match listed {
+                GeneralName::DNSName(listed) => listed.eq_ignore_ascii_case(name),
+                GeneralName::IPAddress(listed) => address.as_deref() == Some(*listed),
+                _ => false,
+            })
+        })
     }
 
     /// The public key, as it stands in the certificate: the point of a P-256 key, uncompressed.

@@ -190,7 +190,7 @@ impl Session<'_> {
             Some(Down::Welcome(welcome)) => {
                 self.heartbeat = Duration::from_secs(u64::from(welcome.heartbeat_seconds.max(1)));
             }
-            Some(Down::Ack(_) | Down::OpenTunnel(_)) | None => {}
+            Some(Down::Ack(_) | Down::OpenTunnel(_) | Down::TellAgain(_)) | None => {}
         }
     }
 

@@ -207,6 +207,7 @@ impl Session {
                 }
                 Some(Down::Ack(ack)) => self.shared.outbox.confirm(ack.messages),
                 Some(Down::OpenTunnel(open)) => tunnels.open(open),
+                Some(Down::TellAgain(_)) => self.shared.outbox.tell_pods_again(),
                 Some(Down::Welcome(welcome)) => {
                     self.heed(&welcome);
                     heartbeat.send_replace(heartbeat_of(&welcome));

@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 use skep_api::{
     Time,
     proto::{
-        AuthorityInfo, CertStatusRequest, CertStatusResponse, RotateCaRequest, trust_client::TrustClient,
+        AuthorityInfo, CertStatusRequest, CertStatusResponse, MachineCertificate, MachineKind,
+        RotateCaRequest, trust_client::TrustClient,
     },
 };
 
@@ -42,7 +43,7 @@ pub(crate) struct CertArgs {
 
 #[derive(Debug, Subcommand)]
 enum CertAction {
-    /// Show the CAs that are trusted, and the certificate of the server that answers
+    /// Show the CAs that are trusted, and the certificate of every server and node: until when it is valid, and which CA signed it
     Status,
 }
 
@@ -80,18 +81,74 @@ fn now() -> Time {
 
 fn shown(status: &CertStatusResponse, now: Time) -> String {
     let mut text = table(&status.authorities, now);
-    if let Some(server) = &status.server {
-        let mut certificates = Table::new(["CERTIFICATE", "EXPIRES IN", "ISSUER", "SERIAL"]);
-        certificates.push([
-            server.subject.clone(),
-            until(server.not_after_millis, now),
-            short(&server.issuer_hash),
-            server.serial.clone(),
-        ]);
-        text.push('\n');
-        text.push_str(&certificates.render());
+    let mut machines = Table::new(["MACHINE", "KIND", "EXPIRES IN", "CA", "CA STATUS", "SERIAL"]);
+    for machine in &status.machines {
+        machines.push(row(machine, &status.authorities, now));
     }
+    text.push('\n');
+    text.push_str(&machines.render());
+    text.push_str(&summary(status));
     text
+}
+
+fn row(machine: &MachineCertificate, authorities: &[AuthorityInfo], now: Time) -> [String; 6] {
+    let kind = match machine.kind() {
+        MachineKind::Server => "server",
+        MachineKind::Node => "node",
+        MachineKind::Unspecified => "",
+    };
+    let (name, unknown) = (machine.name.clone(), || "<unknown>".to_owned());
+    let Some(certificate) = &machine.certificate else {
+        return [
+            name,
+            kind.to_owned(),
+            unknown(),
+            unknown(),
+            machine.unknown.clone(),
+            String::new(),
+        ];
+    };
+    [
+        name,
+        kind.to_owned(),
+        until(certificate.not_after_millis, now),
+        short(&certificate.issuer_hash),
+        standing(&certificate.issuer_hash, authorities).to_owned(),
+        certificate.serial.clone(),
+    ]
+}
+
+/// How a CA stands that has signed something.
+fn standing(hash: &str, authorities: &[AuthorityInfo]) -> &'static str {
+    match authorities.iter().find(|authority| authority.hash == hash) {
+        Some(authority) if authority.active => "Active",
+        Some(_) => "Retiring",
+        None => "Retired",
+    }
+}
+
+/// Whether an old CA may go, in a sentence.
+fn summary(status: &CertStatusResponse) -> String {
+    let issuers = status.machines.iter().map(|machine| {
+        let certificate = machine.certificate.as_ref();
+        certificate.map(|certificate| standing(&certificate.issuer_hash, &status.authorities))
+    });
+    let issuers: Vec<_> = issuers.collect();
+    let old = issuers
+        .iter()
+        .flatten()
+        .filter(|standing| **standing != "Active")
+        .count();
+    let unknown = issuers.iter().filter(|standing| standing.is_none()).count();
+    let retires = status.authorities.iter().any(|authority| !authority.active);
+    match (old, unknown) {
+        (0, 0) if retires => "\nEvery machine has a certificate of the active CA.\n".to_owned(),
+        (0, _) => String::new(),
+        (old, _) => format!(
+            "\n{old} of {} machines still have a certificate of an old CA; they renew it once they are up and connected.\n",
+            issuers.len()
+        ),
+    }
 }
 
 fn table(authorities: &[AuthorityInfo], now: Time) -> String {
@@ -142,24 +199,47 @@ mod tests {
             not_after_millis: 31_536_000_000,
             retires_millis,
         };
-        let status = CertStatusResponse {
+        let certificate = |issuer: &str| CertificateInfo {
+            not_after_millis: 7_776_000_000,
+            issuer_hash: issuer.repeat(4),
+            serial: "4a".to_owned(),
+            ..CertificateInfo::default()
+        };
+        let machine = |kind: MachineKind, name: &str, issuer: Option<&str>| MachineCertificate {
+            kind: kind.into(),
+            name: name.to_owned(),
+            certificate: issuer.map(certificate),
+            unknown: issuer.map_or("it does not answer", |_| "").to_owned(),
+        };
+        let mut status = CertStatusResponse {
             authorities: vec![authority("new_", true, 0), authority("old_", false, 86_400_000)],
-            server: Some(CertificateInfo {
-                subject: "server 1 (alpha)".to_owned(),
-                not_after_millis: 7_776_000_000,
-                issuer_hash: "new_".repeat(4),
-                serial: "4a".to_owned(),
-                ..CertificateInfo::default()
-            }),
+            server: Some(certificate("new_")),
+            machines: vec![
+                machine(MachineKind::Server, "alpha", Some("new_")),
+                machine(MachineKind::Server, "beta", None),
+                machine(MachineKind::Node, "n1", Some("old_")),
+                machine(MachineKind::Node, "n2", Some("gone")),
+            ],
         };
         expect![[r"
             CA             STATUS     EXPIRES IN   RETIRES IN
             new_new_new_   Active     365d         <none>
             old_old_old_   Retiring   365d         24h
 
-            CERTIFICATE        EXPIRES IN   ISSUER         SERIAL
-            server 1 (alpha)   90d          new_new_new_   4a
+            MACHINE   KIND     EXPIRES IN   CA             CA STATUS            SERIAL
+            alpha     server   90d          new_new_new_   Active               4a
+            beta      server   <unknown>    <unknown>      it does not answer   
+            n1        node     90d          old_old_old_   Retiring             4a
+            n2        node     90d          gonegonegone   Retired              4a
+
+            2 of 4 machines still have a certificate of an old CA; they renew it once they are up and connected.
         "]]
         .assert_eq(&shown(&status, Time::from_secs(0)));
+        status.machines.truncate(1);
+        let text = shown(&status, Time::from_secs(0));
+        assert!(
+            text.ends_with("\nEvery machine has a certificate of the active CA.\n"),
+            "{text}"
+        );
     }
 }

@@ -11,6 +11,12 @@ use super::{
 };
 use crate::{Context, EventNote, Reconciled};
 
+/// The reason of a pod that is not ready because its node is lost.
+const NODE_NOT_READY: &str = "NodeNotReady";
+
+/// The reason of a pod that is to go and cannot be seen off because its node is lost.
+const NODE_LOST: &str = "NodeLost";
+
 /// Deletes the pods that a `NoExecute` taint drives out now, and asks to be called again when the next one's time is up.
 pub(super) fn evict(ctx: &Context<'_>, node: &Node, result: &mut Reconciled) {
     let taints: Vec<&Taint> = node
@@ -59,6 +65,12 @@ fn leaves_at(ctx: &Context<'_>, pod: &Pod, taint: &Taint) -> Option<Time> {
     Some(added.plus(patience))
 }
 
+/// Whether the pod was said to be unwell because its node was lost. It stays so until its agent says otherwise.
+pub fn is_taken_for_lost(pod: &Pod) -> bool {
+    let ready = Condition::find(&pod.status.conditions, "Ready");
+    pod.status.reason == NODE_LOST || ready.is_some_and(|ready| ready.reason == NODE_NOT_READY)
+}
+
 /// Pods of a lost node are not ready, as far as anybody can tell; those that are to go cannot be seen off.
 pub(super) fn mark_unreachable(ctx: &Context<'_>, node: &Node, result: &mut Reconciled) {
     for pod in ctx
@@ -72,15 +84,15 @@ pub(super) fn mark_unreachable(ctx: &Context<'_>, node: &Node, result: &mut Reco
             let message = format!("Node {} has stopped reporting", node.metadata.name);
             let condition = Condition {
                 last_transition_time: Some(ctx.now),
-                ..Condition::new("Ready", ConditionStatus::False, "NodeNotReady", message)
+                ..Condition::new("Ready", ConditionStatus::False, NODE_NOT_READY, message)
             };
             Condition::set(&mut wanted.status.conditions, condition);
             result
                 .events
-                .push(EventNote::warning(pod, NAME, "NodeNotReady", "Node is not ready"));
+                .push(EventNote::warning(pod, NAME, NODE_NOT_READY, "Node is not ready"));
         }
         if pod.metadata.is_deleting() {
-            "NodeLost".clone_into(&mut wanted.status.reason);
+            NODE_LOST.clone_into(&mut wanted.status.reason);
             let (node, name) = (&node.metadata.name, &pod.metadata.name);
             wanted.status.message = format!("Node {node} which was running pod {name} is unresponsive");
         }

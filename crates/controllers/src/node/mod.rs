@@ -5,6 +5,7 @@ mod eviction;
 mod health;
 mod taints;
 
+pub use eviction::is_taken_for_lost;
 use skep_api::{Kind, Node, ObjectKey, Pod, Resource, TaintEffect};
 use skep_state::{Change, Precondition, State, StateEvent};
 

@@ -3,11 +3,12 @@
 use std::{
     convert::Infallible,
     future::{Ready, ready},
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use futures::future::Either;
-use skep_trust::{Certificate, Identity, Validity};
+use skep_trust::{Certificate, Identity};
 use tonic::{
     body::Body,
     codegen::http::{Request, Response},
@@ -24,18 +25,21 @@ pub(crate) struct Caller(Option<Known>);
 #[derive(Clone, Debug)]
 struct Known {
     identity: Identity,
-    validity: Validity,
+    certificate: Arc<Certificate>,
 }
 
 impl Caller {
     /// Who a certificate that TLS has accepted speaks for; nobody known where it speaks for nobody.
     pub(crate) fn of(certificate: Certificate) -> Self {
-        let validity = certificate.validity;
-        Self(certificate.identity.map(|identity| Known { identity, validity }))
+        Self(certificate.identity.clone().map(|identity| Known {
+            identity,
+            certificate: Arc::new(certificate),
+        }))
     }
 }
 
-/// Lets through what the rules allow; services find the [`Identity`] of the caller in the request's extensions.
+/// Lets through what the rules allow; services find the [`Identity`] of the caller and its [`Certificate`] (as an [`Arc`])
+/// in the request's extensions.
 #[derive(Clone, Debug)]
 pub(crate) struct Authorize(pub Caller);
 
@@ -73,8 +77,9 @@ where
         let refuse = |status: tonic::Status| Either::Right(ready(Ok(status.into_http())));
         // Whatever the request brought along, it is not from this door.
         request.extensions_mut().remove::<Identity>();
+        request.extensions_mut().remove::<Arc<Certificate>>();
         let known = self.caller.0.as_ref();
-        if known.is_some_and(|known| now() > known.validity.not_after) {
+        if known.is_some_and(|known| now() > known.certificate.validity.not_after) {
             // The connection is older than that: a new one shows the new certificate.
             return refuse(rules::unauthenticated(
                 "the certificate has expired: renew it and connect again",
@@ -84,8 +89,13 @@ where
         if let Err(status) = rules::check(identity, request.uri().path()) {
             return refuse(*status);
         }
-        if let Some(identity) = identity {
+        if let Some(Known {
+            identity,
+            certificate,
+        }) = known
+        {
             request.extensions_mut().insert(identity.clone());
+            request.extensions_mut().insert(certificate.clone());
         }
         Either::Left(self.inner.call(request))
     }

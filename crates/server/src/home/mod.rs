@@ -43,7 +43,7 @@ impl Home {
         let folder = config.home.clone();
         let address = advertised(&config.advertise, bound)?;
         let record = match (Record::load(&folder)?, &config.begin) {
-            (Some(record), _) => record.check(&config.name, &address)?,
+            (Some(record), _) => record.resume(&folder, &config.name, &address)?,
             (None, Begin::Resume) => return Err(nobody_yet(&folder)),
             (None, Begin::Init) => begin::init(&folder, &sealer, &config.name, &address)?,
             (None, Begin::Join { servers, token }) => {

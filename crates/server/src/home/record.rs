@@ -54,16 +54,29 @@ impl Record {
         fs::remove_file(&path).map_err(|source| file(&path, source))
     }
 
-    /// Itself, where the server is still called that and reached there.
-    pub(super) fn check(self, name: &str, address: &str) -> Result<Self, ServerError> {
-        if self.name != name || self.address != address {
+    /// Itself, as the machine starts again: it may be reached elsewhere than before, but is still called the same.
+    pub(super) fn resume(self, folder: &Path, name: &str, address: &str) -> Result<Self, ServerError> {
+        if self.name != name {
             return Err(ServerError::Config(format!(
-                "this machine is server {} ({}) at {}, not {name} at {address}: start it with --name {} --advertise {}, \
-                 or let it leave and join again under its new name",
-                self.id, self.name, self.address, self.name, self.address
+                "this machine is server {} and called {}, not {name}: start it with --name {}, or let it leave \
+                 (`skep server leave`, or `skep member remove {}` on another server) and join again under its new name",
+                self.id, self.name, self.name, self.name
             )));
         }
-        Ok(self)
+        if self.address == address {
+            return Ok(self);
+        }
+        tracing::info!(
+            old = self.address,
+            new = address,
+            "this server has moved: it tells the others"
+        );
+        let moved = Self {
+            address: address.to_owned(),
+            ..self
+        };
+        moved.save(folder)?;
+        Ok(moved)
     }
 }
 
@@ -116,9 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_moved_is_told_what_to_do() {
-        assert!(record().check("b", "b:7443").is_ok());
-        let error = record().check("b", "c:7443").unwrap_err().to_string();
-        assert!(error.contains("--advertise b:7443"), "{error}");
+    fn a_server_may_move_and_keeps_its_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let resume = |name, address| record().resume(folder.path(), name, address);
+        assert_eq!(resume("b", "b:7443").unwrap(), record());
+        let moved = resume("b", "c:7443").unwrap();
+        assert_eq!(moved.address, "c:7443");
+        assert_eq!(Record::load(folder.path()).unwrap(), Some(moved));
+        let error = resume("c", "b:7443").unwrap_err().to_string();
+        assert!(error.contains("start it with --name b"), "{error}");
     }
 }

@@ -80,9 +80,9 @@ pub(super) async fn new_server_id(core: &Core) -> Result<u64, Failure> {
         .await
         .into_iter()
         .map(|status| status.member.id);
-    let taken = taken.max().unwrap_or(0);
+    let unused = core.store.unused_id().max(taken.max().unwrap_or(0) + 1);
     change(core, |authorities| {
-        let id = authorities.next_server_id.max(taken + 1);
+        let id = authorities.next_server_id.max(unused);
         authorities.next_server_id = id + 1;
         Ok(id)
     })

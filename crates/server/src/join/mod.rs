@@ -4,6 +4,7 @@
 //! without asking anybody.
 
 mod authorities;
+mod held;
 mod lifetimes;
 mod own;
 mod service;
@@ -14,6 +15,7 @@ use skep_api::{Time, proto::ErrorDetail, status};
 use tonic::{Code, Status};
 
 pub(crate) use authorities::{CA_SECRET, found};
+pub(crate) use held::{CERTIFICATE_ANNOTATION, own as own_certificate, shown_by_node};
 pub(crate) use lifetimes::MACHINE_LIFETIME;
 pub(crate) use own::{keep_credentials, server_names};
 pub(crate) use service::JoinService;

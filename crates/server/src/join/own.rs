@@ -68,9 +68,13 @@ fn bring_up_to_date(core: &Core, home: &Home, random: f64) -> Result<Time, Strin
         status.message().to_owned()
     })?;
     check_clock(home, &authorities.active)?;
+    let member = home.member();
+    let names = server_names(&member.name, &member.address);
     let due = home.tls.with_credentials(|own| {
         let certificate = own.certificate();
         let current = own.bundle() == &bundle
+            // A server that has moved is asked for by another name.
+            && certificate.covers(&names)
             && certificate.is_signed_by(authorities.active.certificate())
             // It is not where it was made while the clock was ahead.
             && certificate.validity.not_before <= now();
@@ -144,6 +148,24 @@ pub(crate) fn server_names(name: &str, address: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_covers_what_it_was_issued_for_and_nothing_else() {
+        let names = |address: &str| server_names("alpha", address);
+        let identity = Identity::Server {
+            id: 1,
+            name: "alpha".to_owned(),
+        };
+        let csr = KeyPairFile::generate().csr();
+        let validity = Validity::from(now(), MACHINE_LIFETIME);
+        for address in ["10.0.0.1:7443", "Alpha.example:7443", "[fd00::1]:7443"] {
+            let issued = Ca::create(now()).issue(&csr, &identity, &names(address), validity);
+            let certificate = Certificate::from_pem(&issued.unwrap()).unwrap();
+            assert!(certificate.covers(&names(address)), "{address}");
+            assert!(!certificate.covers(&names("10.0.0.2:7443")), "{address}");
+            assert!(!certificate.covers(&names("beta.example:7443")), "{address}");
+        }
+    }
 
     #[test]
     fn the_names_of_a_server_are_its_own_that_of_its_address_and_the_local_ones() {

@@ -12,7 +12,7 @@ use tonic::{Request, Response, Status};
 
 use super::{
     authorities::{self, Authorities},
-    denied,
+    denied, held,
     lifetimes::MACHINE_LIFETIME,
     own::server_names,
     servers, tokens,
@@ -133,7 +133,20 @@ async fn renew(
             ));
         }
     };
-    issue(core, identity, csr_pem, &names).await
+    let issued = issue(core, identity, csr_pem, &names).await?;
+    if let Identity::Node { name } = identity {
+        let authorities = Authorities::load(&core.read(false).await?)?;
+        if let Err(failure) = held::note_given(core, name, &issued.certificate_pem, &authorities).await {
+            // The node has it all the same.
+            let why = Status::from(failure);
+            tracing::info!(
+                node = name,
+                why = why.message(),
+                "a new certificate is not noted yet"
+            );
+        }
+    }
+    Ok(issued)
 }
 
 fn still_there(state: &State, name: &str) -> Result<(), Status> {

@@ -3,15 +3,16 @@
 use std::{sync::Arc, time::Duration};
 
 use skep_api::proto::{
-    AuthorityInfo, CertStatusRequest, CertStatusResponse, CertificateInfo, CreateTokenRequest,
-    CreateTokenResponse, IssueUserRequest, ListTokensRequest, ListTokensResponse, RenewResponse,
-    RevokeTokenRequest, RevokeTokenResponse, RotateCaRequest, RotateCaResponse, trust_server::Trust,
+    AuthorityInfo, CertStatusRequest, CertStatusResponse, CreateTokenRequest, CreateTokenResponse,
+    IssueUserRequest, ListTokensRequest, ListTokensResponse, RenewResponse, RevokeTokenRequest,
+    RevokeTokenResponse, RotateCaRequest, RotateCaResponse, trust_server::Trust,
 };
-use skep_trust::{CaHash, Certificate, Credentials, Identity, Validity};
+use skep_trust::{CaHash, Identity, Validity};
 use tonic::{Request, Response, Status};
 
 use super::{
     authorities::{self, Authorities},
+    held,
     lifetimes::{MACHINE_LIFETIME, USER_LIFETIME},
     millis, servers,
     service::wrong,
@@ -98,11 +99,10 @@ impl Trust for TrustService {
         _: Request<CertStatusRequest>,
     ) -> Result<Response<CertStatusResponse>, Status> {
         let authorities = self.authorities().await?;
-        let home = self.0.home.as_ref();
-        let server = home.and_then(|home| home.tls.with_credentials(certificate_info));
         Ok(Response::new(CertStatusResponse {
             authorities: listed(&authorities),
-            server,
+            server: held::own(&self.0),
+            machines: held::all(&self.0).await?,
         }))
     }
 }
@@ -123,20 +123,4 @@ fn listed(authorities: &Authorities) -> Vec<AuthorityInfo> {
         retires_millis: millis(retires),
     };
     listed.map(info).collect()
-}
-
-fn certificate_info(own: &Credentials) -> CertificateInfo {
-    let certificate: &Certificate = own.certificate();
-    let issuer = own
-        .bundle()
-        .certificates()
-        .iter()
-        .find(|ca| certificate.is_signed_by(ca));
-    CertificateInfo {
-        subject: own.identity().to_string(),
-        not_before_millis: certificate.validity.not_before.as_millis(),
-        not_after_millis: certificate.validity.not_after.as_millis(),
-        issuer_hash: issuer.map_or_else(String::new, |ca| CaHash::of(ca).to_string()),
-        serial: certificate.serial.clone(),
-    }
 }

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use skep_api::proto::{
-    DismissRequest, DismissResponse, EnterRequest, EnterResponse, ExecInput, ExecOutput, HeardRequest,
-    HeardResponse, LogChunk, LogsRequest, peer_server::Peer,
+    CertificateInfo, CertificateRequest, DismissRequest, DismissResponse, EnterRequest, EnterResponse,
+    ExecInput, ExecOutput, HeardRequest, HeardResponse, LogChunk, LogsRequest, peer_server::Peer,
 };
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{consensus::server_id, enter::enter, touch};
-use crate::{core::Core, streams};
+use crate::{core::Core, join, streams};
 
 /// `skep.v1.Peer`.
 #[derive(Clone)]
@@ -40,6 +40,19 @@ impl Peer for PeerService {
             self.0.departure.depart();
         }
         Ok(Response::new(DismissResponse {}))
+    }
+
+    async fn certificate(
+        &self,
+        request: Request<CertificateRequest>,
+    ) -> Result<Response<CertificateInfo>, Status> {
+        let id = self.0.store.server_id();
+        if request.into_inner().id != id {
+            return Err(Status::not_found(format!("server {id} answers in its place")));
+        }
+        let own = join::own_certificate(&self.0);
+        own.map(Response::new)
+            .ok_or_else(|| Status::unavailable("it has no certificate yet"))
     }
 
     async fn logs(&self, request: Request<LogsRequest>) -> Result<Response<Self::LogsStream>, Status> {

@@ -6,13 +6,13 @@ use futures::{StreamExt, stream::FuturesOrdered};
 use skep_api::{
     Condition, EventType, Kind, Node, ObjectKey, ObjectReference, Pod, PodStatus, convert,
     proto::{
-        Ack, AgentMessage, EventReport, PodReport, ServerMessage, agent_message::Message as Up,
+        Ack, AgentMessage, EventReport, PodReport, ServerMessage, TellAgain, agent_message::Message as Up,
         server_message::Message,
     },
 };
-use skep_controllers::EventNote;
+use skep_controllers::{EventNote, is_taken_for_lost};
 use skep_state::{Change, DeleteOptions, State};
-use skep_trust::Identity;
+use skep_trust::Certificate;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
@@ -24,7 +24,7 @@ use super::{
     registry::{Down, Place},
     wakes::Sleeper,
 };
-use crate::{authorize::check_own_node, clock::now, core::Core, failure::Failure, peers};
+use crate::{authorize::check_own_node, clock::now, core::Core, failure::Failure, join, peers};
 
 /// Names, on a node, the server that its agent talks to; written when that changes.
 pub(crate) const SERVER_ANNOTATION: &str = "skep.io/server";
@@ -42,7 +42,7 @@ const WAITING_MAX: usize = 8;
 /// by itself.
 pub(crate) async fn converse(
     core: Arc<Core>,
-    caller: Option<Identity>,
+    caller: Option<Arc<Certificate>>,
     mut up: Streaming<AgentMessage>,
 ) -> Result<ReceiverStream<Result<ServerMessage, Status>>, Status> {
     let first = tokio::time::timeout(HELLO_WITHIN, up.message())
@@ -52,7 +52,8 @@ pub(crate) async fn converse(
         return Err(Failure::BadRequest("the first message must be hello".to_owned()).into());
     };
     let mut node = reported_node(&hello)?;
-    check_own_node(caller.as_ref(), &node.metadata.name)?;
+    let identity = caller.as_ref().and_then(|caller| caller.identity.as_ref());
+    check_own_node(identity, &node.metadata.name)?;
     core.hear(&node.metadata.name);
     if core.peers.is_some() {
         // The leader must not take the node for lost again before it hears of it in the ordinary way; and a server that
@@ -62,6 +63,10 @@ pub(crate) async fn converse(
         node.metadata
             .annotations
             .insert(SERVER_ANNOTATION.to_owned(), server);
+        let name = &node.metadata.name;
+        let shown = caller.and_then(|caller| join::shown_by_node(&core, name, &caller));
+        let shown = shown.map(|shown| (join::CERTIFICATE_ANNOTATION.to_owned(), shown));
+        node.metadata.annotations.extend(shown);
     }
     register(&core, &node).await?;
     let (down, messages) = mpsc::channel(WAITING_MAX);
@@ -143,7 +148,10 @@ impl Session {
                 self.node.status = node_in(document).map_err(Failure::BadRequest)?.status;
                 changes.extend(self.node_change(&state)?);
             }
-            Some(Up::Heartbeat(_)) | None => changes.extend(self.node_change(&state)?),
+            Some(Up::Heartbeat(_)) | None => {
+                self.ask_after_lost_pods(&state).await?;
+                changes.extend(self.node_change(&state)?);
+            }
             Some(Up::Pods(reports)) => {
                 let node = &self.node.metadata.name;
                 changes.extend(
@@ -168,6 +176,16 @@ impl Session {
             .reports
             .hand_in(&self.node.metadata.name, changes, notes)
             .await)
+    }
+
+    /// A leader that was cut off may write that the node is lost after its agent was heard of again. The agent has told all
+    /// by then, and has to be asked.
+    async fn ask_after_lost_pods(&self, state: &State) -> Result<(), Status> {
+        let mut pods = state.pods_on(&self.node.metadata.name);
+        if !pods.any(is_taken_for_lost) {
+            return Ok(());
+        }
+        send(&self.down, Message::TellAgain(TellAgain {})).await
     }
 
     /// What to write so that the stored node is as the agent last reported it.

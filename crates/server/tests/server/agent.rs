@@ -34,6 +34,8 @@ pub(crate) struct Seen {
     pub assigned: BTreeMap<String, Value>,
     pub acked: u64,
     pub snapshots: usize,
+    /// How often it was asked how all its pods are.
+    pub asked_again: usize,
 }
 
 /// How the agent answers assignments.
@@ -156,6 +158,7 @@ async fn listen(
                     );
                 }
             }
+            Some(Down::TellAgain(_)) => told.send_modify(|seen| seen.asked_again += 1),
             Some(Down::Ack(ack)) => told.send_modify(|seen| seen.acked = ack.messages),
             Some(Down::OpenTunnel(ask)) => {
                 tokio::spawn(answer(client.clone(), ask));

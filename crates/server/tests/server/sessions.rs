@@ -147,6 +147,38 @@ async fn only_the_node_of_a_pod_may_say_how_it_is() {
 }
 
 #[tokio::test]
+async fn an_agent_is_asked_after_pods_that_were_taken_for_lost_once_it_had_told_all() {
+    let server = Server::start().await;
+    let client = server.client();
+    let mut agent = watching(&server, "a").await;
+    client.create_doc(pod("web", "1")).await.unwrap();
+    let web = client
+        .until("pod", "web", |pod| pod["spec"]["nodeName"] == "a")
+        .await;
+    agent.report(&web, ready_status(&web)).await;
+    agent.heartbeat().await;
+    let seen = agent.until(|seen| seen.acked == 2).await;
+    assert_eq!(seen.asked_again, 0);
+    // What a leader writes that had not heard of the node for long, in the words that it writes.
+    let mut lost = ready_status(&web);
+    for condition in lost["conditions"].as_array_mut().unwrap() {
+        if condition["type"] == "Ready" {
+            condition["status"] = json!("False");
+            condition["reason"] = json!("NodeNotReady");
+        }
+    }
+    agent.report(&web, lost).await;
+    agent.until(|seen| seen.acked == 3).await;
+    agent.heartbeat().await;
+    agent.until(|seen| seen.asked_again == 1).await;
+    agent.report(&web, ready_status(&web)).await;
+    agent.until(|seen| seen.acked == 5).await;
+    agent.heartbeat().await;
+    let seen = agent.until(|seen| seen.acked == 6).await;
+    assert_eq!(seen.asked_again, 1, "it has answered");
+}
+
+#[tokio::test]
 async fn the_newest_session_of_a_node_takes_the_place_of_the_one_before() {
     let server = Server::start().await;
     let older = watching(&server, "a").await;

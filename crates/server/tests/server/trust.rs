@@ -401,6 +401,13 @@ async fn the_ca_is_rotated_while_everybody_goes_on() {
     assert_eq!(active, [true, false]);
     assert_eq!(status.authorities[1].hash, old);
     assert!(status.authorities[1].retires_millis > now().as_millis());
+    let new = status.authorities[0].hash.clone();
+    assert_eq!(issuer(&status, "alpha").as_ref(), Some(&new));
+    assert_eq!(
+        issuer(&status, "a").as_ref(),
+        Some(&old),
+        "it has not renewed yet"
+    );
     session.heartbeat().await;
     session.leave().await;
     cluster.session(&tls, "a").await.unwrap().leave().await;
@@ -412,8 +419,22 @@ async fn the_ca_is_rotated_while_everybody_goes_on() {
             .certificate()
             .is_signed_by(cluster.ca().await.certificate())
     );
+    let given = |status: &CertStatusResponse| issuer(status, "a").as_ref() == Some(&new);
+    cluster.until_certificate(given).await;
+    cluster.session(&tls, "a").await.unwrap().leave().await;
+    assert!(
+        given(&cluster.until_certificate(|_| true).await),
+        "an old connection says nothing new"
+    );
     tls.replace(renewed).unwrap();
     cluster.session(&tls, "a").await.unwrap().leave().await;
+    assert!(given(&cluster.until_certificate(|_| true).await));
+}
+
+/// The CA that signed what a machine holds, as far as that is known.
+fn issuer(status: &CertStatusResponse, machine: &str) -> Option<String> {
+    let found = status.machines.iter().find(|found| found.name == machine)?;
+    found.certificate.as_ref().map(|held| held.issuer_hash.clone())
 }
 
 #[tokio::test]

@@ -306,6 +306,70 @@ async fn a_retry_with_the_same_request_id_is_answered_as_before() {
     );
 }
 
+/// Options of a request that may be sent again.
+fn named(id: String) -> Option<WriteOptions> {
+    Some(WriteOptions {
+        request_id: id,
+        ..Default::default()
+    })
+}
+
+/// What an update answers that is the `number`th of its sort.
+async fn update_again(client: &Client, number: usize) -> Value {
+    let request = proto::UpdateRequest {
+        object: convert::struct_from_value(config_map("shared", &number.to_string())),
+        options: named(format!("update-{number}")),
+    };
+    let answer = client.clone().update(request).await.unwrap().into_inner();
+    document(answer.object)
+}
+
+#[tokio::test]
+async fn updates_that_race_and_are_sent_again_are_carried_out_once_each() {
+    let server = Server::start().await;
+    let mut client = server.client();
+    client.create_doc(config_map("shared", "none")).await.unwrap();
+    let before = revision(&mut client).await;
+    // All look at the same state of their server, and but one of them are refused by the log, and look again.
+    let updates = || futures::future::join_all((0..16).map(|number| update_again(&client, number)));
+    let first = updates().await;
+    assert_eq!(revision(&mut client.clone()).await, before + 16);
+    let held = client.doc("cm", "shared").await.unwrap();
+    let again = updates().await;
+    assert_eq!(first, again, "a retry is answered as the request was");
+    assert_eq!(
+        client.doc("cm", "shared").await.unwrap(),
+        held,
+        "and changes nothing"
+    );
+    assert_eq!(revision(&mut client).await, before + 16);
+}
+
+#[tokio::test]
+async fn a_create_that_is_sent_many_times_at_once_makes_one_object() {
+    let server = Server::start().await;
+    let mut client = server.client();
+    let before = revision(&mut client).await;
+    let create = |client: Client| async move {
+        let request = proto::CreateRequest {
+            object: convert::struct_from_value(config_map("once", "1")),
+            options: named("create".to_owned()),
+        };
+        let answer = client.clone().create(request).await.unwrap().into_inner();
+        document(answer.object)
+    };
+    let answers = futures::future::join_all((0..16).map(|_| create(client.clone()))).await;
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    assert_eq!(revision(&mut client).await, before + 1);
+    client.delete_named("cm", "once").await.unwrap();
+    assert_eq!(
+        create(client.clone()).await,
+        answers[0],
+        "it is remembered after that"
+    );
+    assert!(client.doc("cm", "once").await.is_err(), "and not made anew");
+}
+
 #[tokio::test]
 async fn unknown_fields_are_warned_about_when_asked_to_warn() {
     let server = Server::start().await;

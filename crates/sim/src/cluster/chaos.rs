@@ -12,6 +12,8 @@ use crate::{luck, trace::note};
 pub(super) struct Chaos {
     servers_down: Vec<String>,
     agents_down: Vec<String>,
+    /// A server has got another address. Only one does: whoever was away meanwhile finds the others where they were.
+    moved: bool,
     did: BTreeMap<&'static str, u32>,
 }
 
@@ -38,7 +40,7 @@ impl Chaos {
         match luck::range(0..100) {
             0..10 => self.crash_server(cluster),
             10..14 => self.stop_server(cluster).await,
-            14..30 => self.start_server(cluster).await,
+            14..30 => self.start_server(cluster),
             30..38 => self.crash_agent(cluster),
             38..50 => self.start_agent(cluster).await,
             50..58 => cut_servers(cluster),
@@ -56,8 +58,8 @@ impl Chaos {
         note!("chaos is over");
         cluster.wires.heal();
         cluster.wires.set_delay(100..500);
-        while self.start_server(cluster).await == "start server" {}
-        while self.start_agent(cluster).await == "start agent" {}
+        while self.start_server(cluster) != "nothing" {}
+        while self.start_agent(cluster).await != "nothing" {}
     }
 
     /// What was done.
@@ -106,11 +108,17 @@ impl Chaos {
             .flatten()
     }
 
-    async fn start_server(&mut self, cluster: &mut Cluster) -> &'static str {
+    fn start_server(&mut self, cluster: &mut Cluster) -> &'static str {
         let Some(name) = self.servers_down.pop() else {
             return "nothing";
         };
-        cluster.servers.run(&name, false).await;
+        if !self.moved && luck::permille(150) {
+            self.moved = true;
+            cluster.servers.relocate(&name);
+            cluster.servers.start(&name);
+            return "start server elsewhere";
+        }
+        cluster.servers.start(&name);
         "start server"
     }
 

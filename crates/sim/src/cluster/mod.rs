@@ -72,19 +72,18 @@ impl Cluster {
         let mut servers = Servers::new(&wires, root);
         let user = User::new(wires.begin("user"));
         let first = servers.add(Begin::Init);
-        servers.run(&first, true).await;
+        servers.run(&[first.clone()]).await;
         let socket = servers.socket(&first);
         let token = user.token(&socket, JoinRole::Server).await;
-        for _ in 1..SERVERS {
-            let begin = Begin::Join {
-                servers: vec![address(1)],
-                token: token.clone(),
-            };
-            let name = servers.add(begin);
-            servers.run(&name, true).await;
-        }
+        let join = Begin::Join {
+            servers: vec![address(1, 0)],
+            token,
+        };
+        // They are given their numbers together, and enter in any order.
+        let others: Vec<String> = (1..SERVERS).map(|_| servers.add(join.clone())).collect();
+        servers.run(&others).await;
         let token = user.token(&socket, JoinRole::Agent).await;
-        let addresses = (1..=SERVERS).map(address).collect();
+        let addresses = (1..=SERVERS).map(|number| address(number, 0)).collect();
         let mut agents = Agents::new(&wires, root.to_owned(), addresses, token, copies);
         for _ in 0..luck::range(2..5) {
             agents.add().await;
@@ -182,6 +181,7 @@ impl Cluster {
         let sockets = self.sockets();
         let asked = async {
             Ok::<_, tonic::Status>(Whole {
+                servers: self.user.servers(&sockets).await?,
                 deployments: self.user.list::<Deployment>(&sockets, false).await?,
                 nodes: self.user.list::<Node>(&sockets, false).await?,
                 pods: self.user.list::<Pod>(&sockets, false).await?,
@@ -196,7 +196,11 @@ impl Cluster {
         match asked.await {
             Ok(whole) => {
                 self.bindings.see(&whole.pods);
-                whole.amiss(&self.user.deployments, &self.user.singles)
+                whole.amiss(
+                    &self.servers.addresses(),
+                    &self.user.deployments,
+                    &self.user.singles,
+                )
             }
             Err(status) => Some(format!("no server answers: {}", status.message())),
         }

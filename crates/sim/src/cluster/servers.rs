@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use skep_server::{Begin, ClusterConfig, ServerConfig, ServerError};
+use skep_server::{Begin, ClusterConfig, Ready, ServerConfig, ServerError};
 use skep_trust::Wire;
 use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +28,8 @@ pub(super) struct Servers {
 struct Server {
     number: u8,
     begin: Begin,
+    /// How often it was given another address.
+    moves: u8,
     /// How often it has crashed: the next life begins with a copy of the folder.
     life: u32,
     running: Option<Running>,
@@ -38,8 +40,9 @@ struct Running {
     shutdown: CancellationToken,
 }
 
-pub(super) fn address(number: u8) -> String {
-    format!("10.0.0.{number}:7443")
+/// Where a server is reached that has moved so often.
+pub(super) fn address(number: u8, moves: u8) -> String {
+    format!("10.0.{moves}.{number}:7443")
 }
 
 impl Servers {
@@ -58,6 +61,7 @@ impl Servers {
         let server = Server {
             number,
             begin,
+            moves: 0,
             life: 0,
             running: None,
         };
@@ -65,13 +69,20 @@ impl Servers {
         name
     }
 
-    /// Starts a server that is down, and waits until it answers calls where `wait`.
-    pub(super) async fn run(&mut self, name: &str, wait: bool) {
+    /// Gives a server that is down another address.
+    pub(super) fn relocate(&mut self, name: &str) {
+        let server = self.servers.get_mut(name).unwrap();
+        server.moves += 1;
+        note!("server {name} moves to {}", address(server.number, server.moves));
+    }
+
+    /// Starts a server that is down; what comes back tells when it answers calls.
+    pub(super) fn start(&mut self, name: &str) -> oneshot::Receiver<Ready> {
         note!("server {name} starts");
         let folder = self.folder(name);
         let server = self.servers.get_mut(name).unwrap();
         let wire = Wire::through(self.wires.begin(name));
-        let config = config(name, server.number, &server.begin, &folder, wire);
+        let config = config(name, server, &folder, wire);
         let shutdown = CancellationToken::new();
         let (ready, is_ready) = oneshot::channel();
         let ended = tokio::spawn(watched(
@@ -80,7 +91,13 @@ impl Servers {
             shutdown.clone(),
         ));
         server.running = Some(Running { ended, shutdown });
-        if wait {
+        is_ready
+    }
+
+    /// Starts servers together, and waits until all of them answer calls.
+    pub(super) async fn run(&mut self, names: &[String]) {
+        let started: Vec<_> = names.iter().map(|name| self.start(name)).collect();
+        for is_ready in started {
             timeout(READY_WITHIN, is_ready)
                 .await
                 .expect("a server is ready in time")
@@ -130,6 +147,15 @@ impl Servers {
         self.servers.keys().cloned().collect()
     }
 
+    /// Their addresses, by their names.
+    pub(super) fn addresses(&self) -> BTreeMap<String, String> {
+        let addresses = self
+            .servers
+            .iter()
+            .map(|(name, server)| (name.clone(), address(server.number, server.moves)));
+        addresses.collect()
+    }
+
     /// The path of the socket for those on the same machine.
     pub(super) fn socket(&self, name: &str) -> String {
         self.folder(name).join("skep.sock").display().to_string()
@@ -154,13 +180,14 @@ async fn watched(
     ended
 }
 
-fn config(name: &str, number: u8, begin: &Begin, folder: &Path, wire: Wire) -> ServerConfig {
+fn config(name: &str, server: &Server, folder: &Path, wire: Wire) -> ServerConfig {
+    let address = address(server.number, server.moves);
     let cluster = ClusterConfig {
         home: folder.to_owned(),
-        begin: begin.clone(),
+        begin: server.begin.clone(),
         name: name.to_owned(),
-        listen: address(number).parse().unwrap(),
-        advertise: address(number),
+        listen: address.parse().unwrap(),
+        advertise: address,
         learner: false,
         backup_interval: None,
         backups_kept: 0,

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use skep_api::{
     Resource, convert,
     proto::{
-        ApplyRequest, CreateTokenRequest, DeleteRequest, JoinRole, ListRequest, MemberRequest, ObjectRef,
-        WriteOptions, cluster_client::ClusterClient, members_client::MembersClient,
+        ApplyRequest, CreateTokenRequest, DeleteRequest, JoinRole, ListMembersRequest, ListRequest,
+        MemberRequest, ObjectRef, WriteOptions, cluster_client::ClusterClient, members_client::MembersClient,
         trust_client::TrustClient,
     },
 };
@@ -186,6 +186,14 @@ impl User {
         Ok(objects
             .filter_map(|object| K::from_object(&object).cloned())
             .collect())
+    }
+
+    /// The servers' addresses by their names, as the servers have them.
+    pub(super) async fn servers(&self, sockets: Sockets<'_>) -> Result<BTreeMap<String, String>, Status> {
+        let channel = self.any(sockets).await?;
+        let listed = MembersClient::new(channel).list(ListMembersRequest {}).await?;
+        let members = listed.into_inner().members.into_iter();
+        Ok(members.map(|member| (member.name, member.address)).collect())
     }
 
     /// Hands the lead to a server; that may fail.

@@ -240,7 +240,7 @@ fn pair(one: &str, other: &str) -> (String, String) {
     (one.to_owned(), other.to_owned())
 }
 
-/// Addresses are `10.0.0.N:7443` of the servers `sN`; of those that are down as well.
+/// Addresses are `10.0.M.N:7443` of the servers `sN`; of those that are down as well.
 fn host_of(address: &str) -> String {
     let number = address.rsplit_once(':').and_then(|(ip, _)| ip.rsplit('.').next());
     format!("s{}", number.unwrap_or("?"))

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use skep_store::Store;
+use skep_store::{MembershipError, Store};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{Shared, servers::member};
@@ -19,6 +19,8 @@ pub(super) struct Chaos {
     /// A server that comes and goes for good gets a new number each time.
     extra: Option<u64>,
     next_id: u64,
+    /// Numbers that were handed out, and whose servers have not entered yet.
+    late: Vec<u64>,
     did: BTreeMap<&'static str, u32>,
 }
 
@@ -31,6 +33,7 @@ impl Chaos {
             down: Vec::new(),
             extra: None,
             next_id: count + 1,
+            late: Vec::new(),
             did: BTreeMap::new(),
         }
     }
@@ -65,19 +68,6 @@ impl Chaos {
         });
         drop(servers);
         while self.restart().await == "restart" {}
-        self.send_strangers_away().await;
-    }
-
-    /// Whether a change of members that was cut short took place shows now.
-    async fn send_strangers_away(&mut self) {
-        let mut servers = self.servers.write().await;
-        let leader = servers.leader().await;
-        let members = servers.store(leader).members().await;
-        for id in servers.up() {
-            if members.iter().all(|status| status.member.id != id) {
-                servers.crash(id);
-            }
-        }
     }
 
     /// What was done.
@@ -164,27 +154,43 @@ impl Chaos {
         };
         if let Some(id) = self.extra {
             let removed = timeout(CHANGE_LIMIT, store.remove(id)).await;
-            if matches!(
-                removed,
-                Ok(Ok(()) | Err(skep_store::MembershipError::Unknown { .. }))
-            ) {
+            if matches!(removed, Ok(Ok(()) | Err(MembershipError::Unknown { .. }))) {
                 self.servers.write().await.crash(id);
                 self.down.retain(|down| *down != id);
                 self.extra = None;
             }
             return "leave";
         }
-        let new = member(self.next_id);
-        self.next_id += 1;
+        let new = member(self.new_id());
         let mut servers = self.servers.write().await;
         servers.add(&new);
         servers.run(new.id).await;
         drop(servers);
         self.extra = Some(new.id);
-        let join =
-            async { store.add_learner(new.clone()).await.is_ok() && store.promote(new.id).await.is_ok() };
-        timeout(CHANGE_LIMIT, join).await.ok();
+        let join = async {
+            match store.add_learner(new.clone()).await {
+                Ok(()) => store.promote(new.id).await,
+                Err(MembershipError::Taken { .. }) => panic!("no server has ever had the number {}", new.id),
+                Err(error) => Err(error),
+            }
+        };
+        timeout(CHANGE_LIMIT, join).await.ok().and_then(Result::ok);
         "join"
+    }
+
+    /// A number that was handed out to this server alone; others may have got theirs before it and enter later.
+    fn new_id(&mut self) -> u64 {
+        if luck::permille(400)
+            && let Some(late) = self.late.pop()
+        {
+            return late;
+        }
+        if luck::permille(400) {
+            self.late.push(self.next_id);
+            self.next_id += 1;
+        }
+        self.next_id += 1;
+        self.next_id - 1
     }
 
     async fn any(&mut self) -> Option<Store> {

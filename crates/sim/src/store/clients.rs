@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     luck,
+    mutant::Mutant,
     trace::note,
     world::{entry, key},
 };
@@ -108,7 +109,11 @@ impl Client {
     }
 
     async fn get(&mut self, store: &Store, register: usize) -> Option<(What, Came)> {
-        let state = timeout(PATIENCE, store.read()).await.ok()?.ok()?;
+        let state = if Mutant::StaleReads.is_here() {
+            store.state()
+        } else {
+            timeout(PATIENCE, store.read()).await.ok()?.ok()?
+        };
         let map: &ConfigMap = state.get(&key(&format!("r{register}")))?;
         let value = map.data.get("v")?.parse().ok()?;
         Some((What::Get { register, value }, Came::Done))
@@ -118,7 +123,7 @@ impl Client {
         let value = self.values.fetch_add(1, Relaxed);
         let object = config_map(&format!("r{register}")).data("v", &value.to_string());
         let change = Change::new(Verb::Update(Box::new(object.object())));
-        let came = propose(store, format!("set-{value}"), change).await;
+        let came = propose(store, &format!("set-{value}"), change).await;
         (What::Set { register, value }, came)
     }
 
@@ -131,13 +136,19 @@ impl Client {
         } else {
             String::new()
         };
-        let came = propose(store, request_id, change).await;
+        let came = propose(store, &request_id, change).await;
         (What::Create(name), came)
     }
 }
 
-async fn propose(store: &Store, request_id: String, change: Change) -> Came {
-    match timeout(PATIENCE, store.propose(entry(&request_id, [change]))).await {
+async fn propose(store: &Store, request_id: &str, change: Change) -> Came {
+    let proposed = entry(request_id, [change]);
+    if Mutant::EarlyAnswers.is_here() {
+        let store = store.clone();
+        tokio::spawn(async move { timeout(PATIENCE, store.propose(proposed)).await });
+        return Came::Done;
+    }
+    match timeout(PATIENCE, store.propose(proposed)).await {
         Ok(Ok(outcomes)) => {
             assert!(
                 outcomes[0].is_ok(),

@@ -51,7 +51,7 @@ pub(crate) async fn run(root: &Path) -> String {
     stop.store(true, Relaxed);
 
     let history = clients.finish().await;
-    let servers = servers.read().await;
+    let mut servers = servers.write().await;
     servers.settle().await;
     let told = format!(
         "{count} servers, {:.1} s, {} messages; {}; {}",
@@ -62,7 +62,9 @@ pub(crate) async fn run(root: &Path) -> String {
     );
     assert!(history.acknowledged() > 20, "too little happened: {told}");
     one_leader_a_term::check(leaders.await.unwrap(), &told);
-    no_write_lost::check(&history, &servers.stores(), &told);
+    for store in servers.stores() {
+        no_write_lost::check(&history, store.server_id(), &store.state(), &told);
+    }
     linearizable::check(&history, &told);
     watch_order::check(watchers, &servers, from, &told).await;
     told

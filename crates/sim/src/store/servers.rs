@@ -168,9 +168,21 @@ impl Servers {
         found
     }
 
-    /// Waits until all running servers have the same state.
-    pub(super) async fn settle(&self) {
+    /// Whether a change of members that was cut short took place shows by and by: who is none any more goes.
+    async fn send_strangers_away(&mut self) {
+        let leader = self.leader().await;
+        let members = self.store(leader).members().await;
+        for id in self.up() {
+            if members.iter().all(|status| status.member.id != id) {
+                self.crash(id);
+            }
+        }
+    }
+
+    /// Waits until all members have the same state, and nobody else runs.
+    pub(super) async fn settle(&mut self) {
         until("all servers have the same state", async || {
+            self.send_strangers_away().await;
             let states: Vec<_> = self.stores().iter().map(Store::state).collect();
             states
                 .windows(2)

@@ -427,6 +427,32 @@ proptest! {
     }
 
     #[test]
+    fn a_refused_change_leaves_no_trace(wishes in wishes(), size in 1usize..6) {
+        let mut state = State::default();
+        for (number, wishes) in wishes.chunks(size).enumerate() {
+            let changes = wishes.iter().enumerate();
+            let changes = changes.filter_map(|(place, wish)| wish.change(&state, number * size + place));
+            let entry = Entry { request_id: String::new(), now: at(number as u64), changes: changes.collect() };
+            let before = state.clone();
+            let outcomes = state.apply(&entry);
+            let all = entry.changes.iter().cloned().zip(&outcomes);
+            let accepted = all.filter(|(_, outcome)| outcome.is_ok()).map(|(change, _)| change);
+
+            let mut without = before.clone();
+            let alone = without.apply(&Entry { changes: accepted.collect(), ..entry });
+            prop_assert!(alone.iter().eq(outcomes.iter().filter(|outcome| outcome.is_ok())));
+            prop_assert!(state == without, "the others do not notice that it was there");
+            prop_assert_eq!(by_index(&state), by_index(&without));
+            prop_assert!(state.records().eq(without.records()));
+            let since = before.revision();
+            prop_assert!(state.changes_since(since).unwrap().eq(without.changes_since(since).unwrap()));
+            if alone.is_empty() {
+                prop_assert!(state == before, "and on its own it changes nothing at all");
+            }
+        }
+    }
+
+    #[test]
     fn an_entry_is_the_same_after_the_log(wishes in wishes()) {
         let mut state = State::default();
         for (step, wish) in wishes.iter().enumerate() {

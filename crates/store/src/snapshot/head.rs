@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Member,
+    numbers::Numbers,
     raft::{LogId, Members, Membership, SnapshotMeta, log_id},
 };
 
@@ -14,8 +15,8 @@ pub(crate) struct Head {
     pub(crate) meta: SnapshotMeta,
     /// The cluster it was taken in; empty where an old version wrote it.
     pub(crate) cluster_id: String,
-    /// The greatest number that any server has had.
-    pub(crate) ids_max: u64,
+    /// The numbers that servers have had.
+    pub(crate) numbers: Numbers,
 }
 
 impl Head {
@@ -34,6 +35,8 @@ struct Written {
     cluster_id: String,
     #[serde(default)]
     ids_max: u64,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    ids_passed_over: Vec<u64>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -66,14 +69,18 @@ impl From<Written> for Head {
             last_membership,
         } = written.meta;
         let members = last_membership.membership;
-        let ids = members.nodes().map(|(id, _)| *id).max().unwrap_or(0);
+        let ids = || members.nodes().map(|(id, _)| *id);
+        // The first version did not say: all up to the greatest that it names count as used.
+        let greatest = written.ids_max.max(ids().max().unwrap_or(0));
+        let mut numbers = Numbers::new(greatest, written.ids_passed_over);
+        numbers.note(ids());
         Self {
             meta: SnapshotMeta {
                 last_log_id: last_log_id.map(Into::into),
                 last_membership: Membership::new(last_membership.log_id.map(Into::into), members),
             },
             cluster_id: written.cluster_id,
-            ids_max: written.ids_max.max(ids),
+            numbers,
         }
     }
 }
@@ -90,7 +97,8 @@ impl From<Head> for Written {
                 },
             },
             cluster_id: head.cluster_id,
-            ids_max: head.ids_max,
+            ids_max: head.numbers.greatest(),
+            ids_passed_over: head.numbers.passed_over(),
         }
     }
 }
@@ -123,7 +131,8 @@ mod tests {
             "membership":{"configs":[[1]],"nodes":{"1":{"addr":""}}}}}}"#;
         let head: Head = serde_json::from_str(written).unwrap();
         assert_eq!(head.meta.last_log_id, Some(log_id(2, 7)));
-        assert_eq!((head.ids_max, head.members()), (1, vec![Member::new(1, "", "")]));
+        assert_eq!(head.numbers, Numbers::new(1, []));
+        assert_eq!(head.members(), vec![Member::new(1, "", "")]);
     }
 
     #[test]
@@ -137,7 +146,7 @@ mod tests {
                 last_membership: Membership::new(Some(log_id(2, 5)), members.unwrap()),
             },
             cluster_id: "c".to_owned(),
-            ids_max: 6,
+            numbers: Numbers::new(6, [3, 5]),
         };
         let written = serde_json::to_vec(&head).unwrap();
         assert_eq!(serde_json::from_slice::<Head>(&written).unwrap(), head);

@@ -101,6 +101,25 @@ async fn a_dead_server_is_removed_and_its_number_never_used_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn servers_that_were_given_their_numbers_together_enter_in_any_order() {
+    let mut servers = Servers::start(1, Net::new(12)).await;
+    servers.join(member(4)).await;
+    servers.join(member(2)).await;
+    servers.store(1).remove(2).await.unwrap();
+    // A server that begins with a snapshot knows as much.
+    for id in [1, 4] {
+        servers.store(id).snapshot().await.unwrap();
+        servers.stop(id).await;
+        servers.run(id).await;
+    }
+    servers.leader().await;
+    let store = servers.store(1);
+    let taken = |result| matches!(result, Err(MembershipError::Taken { .. }));
+    assert!(taken(store.add_learner(member(2)).await), "it was removed");
+    store.add_learner(member(3)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_emptied_server_takes_its_old_place_under_a_new_number() {
     let mut servers = Servers::start(3, Net::new(5)).await;
     write(&servers.store(1), "a", 10).await.unwrap();

@@ -1,6 +1,6 @@
 //! Evaluates templates over documents.
 
-use std::cmp::Ordering;
+use std::{cell::Cell, cmp::Ordering};
 
 use serde_json::Value;
 
@@ -8,24 +8,67 @@ use super::{Comparison, JsonPathError, Node, Operand, Path, Step, show};
 
 type Found<'v> = Result<Vec<&'v Value>, JsonPathError>;
 
+/// A template may come to so many values for each one that the document has: ranges in ranges multiply.
+const VALUES_PER_VALUE_MAX: usize = 64;
+
+/// And to so many in any case.
+const VALUES_MIN: usize = 1 << 16;
+
+/// The document, and how much may still be found in it.
+struct Reach<'v> {
+    root: &'v Value,
+    max: usize,
+    found: Cell<usize>,
+}
+
+impl<'v> Reach<'v> {
+    fn new(root: &'v Value) -> Self {
+        let max = VALUES_MIN.saturating_add(count(root).saturating_mul(VALUES_PER_VALUE_MAX));
+        let found = Cell::new(0);
+        Self { root, max, found }
+    }
+
+    fn note(&self, found: usize) -> Result<(), JsonPathError> {
+        self.found.set(self.found.get().saturating_add(found));
+        if self.found.get() > self.max {
+            return Err(JsonPathError::TooMuch { max: self.max });
+        }
+        Ok(())
+    }
+}
+
+/// The value itself and all below it.
+fn count(value: &Value) -> usize {
+    1 + match value {
+        Value::Array(items) => items.iter().map(count).sum(),
+        Value::Object(fields) => fields.values().map(count).sum(),
+        _ => 0_usize,
+    }
+}
+
 /// The text that nodes make of a document.
 pub(super) fn render(nodes: &[Node], root: &Value) -> Result<String, JsonPathError> {
     let mut text = String::new();
-    render_at(nodes, root, root, &mut text)?;
+    render_at(nodes, &Reach::new(root), root, &mut text)?;
     Ok(text)
 }
 
-fn render_at(nodes: &[Node], root: &Value, current: &Value, text: &mut String) -> Result<(), JsonPathError> {
+fn render_at<'v>(
+    nodes: &[Node],
+    reach: &Reach<'v>,
+    current: &'v Value,
+    text: &mut String,
+) -> Result<(), JsonPathError> {
     for node in nodes {
         match node {
             Node::Text(literal) => text.push_str(literal),
             Node::Path(path) => {
-                let shown: Vec<_> = walk(path, root, current)?.into_iter().map(show).collect();
+                let shown: Vec<_> = walk(path, reach, current)?.into_iter().map(show).collect();
                 text.push_str(&shown.join(" "));
             }
             Node::Range(path, body) => {
-                for item in walk(path, root, current)? {
-                    render_at(body, root, item, text)?;
+                for item in walk(path, reach, current)? {
+                    render_at(body, reach, item, text)?;
                 }
             }
         }
@@ -35,18 +78,18 @@ fn render_at(nodes: &[Node], root: &Value, current: &Value, text: &mut String) -
 
 /// The values that the paths among the nodes find.
 pub(super) fn find<'v>(nodes: &[Node], root: &'v Value) -> Found<'v> {
-    find_at(nodes, root, root)
+    find_at(nodes, &Reach::new(root), root)
 }
 
-fn find_at<'v>(nodes: &[Node], root: &'v Value, current: &'v Value) -> Found<'v> {
+fn find_at<'v>(nodes: &[Node], reach: &Reach<'v>, current: &'v Value) -> Found<'v> {
     let mut found = Vec::new();
     for node in nodes {
         match node {
             Node::Text(_) => {}
-            Node::Path(path) => found.extend(walk(path, root, current)?),
+            Node::Path(path) => found.extend(walk(path, reach, current)?),
             Node::Range(path, body) => {
-                for item in walk(path, root, current)? {
-                    found.extend(find_at(body, root, item)?);
+                for item in walk(path, reach, current)? {
+                    found.extend(find_at(body, reach, item)?);
                 }
             }
         }
@@ -54,12 +97,14 @@ fn find_at<'v>(nodes: &[Node], root: &'v Value, current: &'v Value) -> Found<'v>
     Ok(found)
 }
 
-fn walk<'v>(path: &Path, root: &'v Value, current: &'v Value) -> Found<'v> {
+fn walk<'v>(path: &Path, reach: &Reach<'v>, current: &'v Value) -> Found<'v> {
     let mut values = vec![current];
     for step in &path.0 {
         let mut next = Vec::new();
         for value in values {
-            take(step, root, value, &mut next)?;
+            let before = next.len();
+            take(step, reach, value, &mut next)?;
+            reach.note(next.len() - before)?;
         }
         values = next;
     }
@@ -68,12 +113,12 @@ fn walk<'v>(path: &Path, root: &'v Value, current: &'v Value) -> Found<'v> {
 
 fn take<'v>(
     step: &Step,
-    root: &'v Value,
+    reach: &Reach<'v>,
     value: &'v Value,
     next: &mut Vec<&'v Value>,
 ) -> Result<(), JsonPathError> {
     match step {
-        Step::Root => next.push(root),
+        Step::Root => next.push(reach.root),
         Step::Field(name) => next.extend(value.get(name)),
         Step::Wildcard => next.extend(children(value)),
         Step::Recursive => descend(value, next),
@@ -81,12 +126,12 @@ fn take<'v>(
         Step::Slice(from, to, step) => slice(list(value)?, *from, *to, *step, next),
         Step::Union(steps) => {
             for step in steps {
-                take(step, root, value, next)?;
+                take(step, reach, value, next)?;
             }
         }
         Step::Filter(left, comparison) => {
             for item in list(value)? {
-                if passes(left, comparison.as_ref(), root, item)? {
+                if passes(left, comparison.as_ref(), reach, item)? {
                     next.push(item);
                 }
             }
@@ -160,24 +205,28 @@ fn as_signed(length: usize) -> i64 {
     i64::try_from(length).unwrap_or(i64::MAX)
 }
 
-fn passes(
+fn passes<'v>(
     left: &Operand,
     comparison: Option<&(Comparison, Operand)>,
-    root: &Value,
-    item: &Value,
+    reach: &Reach<'v>,
+    item: &'v Value,
 ) -> Result<bool, JsonPathError> {
-    let left = operand(left, root, item)?;
+    let left = operand(left, reach, item)?;
     let (Some(left), Some((comparison, right))) = (&left, comparison) else {
         return Ok(left.is_some());
     };
-    Ok(operand(right, root, item)?.is_some_and(|right| compare(*comparison, left, &right)))
+    Ok(operand(right, reach, item)?.is_some_and(|right| compare(*comparison, left, &right)))
 }
 
 /// The first value of an operand; `None` where its path leads nowhere.
-fn operand(operand: &Operand, root: &Value, item: &Value) -> Result<Option<Value>, JsonPathError> {
+fn operand<'v>(
+    operand: &Operand,
+    reach: &Reach<'v>,
+    item: &'v Value,
+) -> Result<Option<Value>, JsonPathError> {
     match operand {
         Operand::Literal(value) => Ok(Some(value.clone())),
-        Operand::Path(path) => Ok(walk(path, root, item)?.first().map(|value| (*value).clone())),
+        Operand::Path(path) => Ok(walk(path, reach, item)?.first().map(|value| (*value).clone())),
     }
 }
 

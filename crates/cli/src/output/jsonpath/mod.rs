@@ -35,6 +35,12 @@ pub(crate) enum JsonPathError {
     /// A list was expected.
     #[error("jsonpath: {0} is not a list")]
     NotAList(&'static str),
+    /// Ranges in ranges, or `..` after `..`, have come to more than anybody wants to see.
+    #[error("jsonpath: the template comes to more than {max} values: leave out some of its ranges or `..`")]
+    TooMuch {
+        /// How many it may come to.
+        max: usize,
+    },
 }
 
 #[derive(Clone, Debug, PartialEq)]

@@ -254,3 +254,14 @@ fn a_relaxed_expression_needs_no_braces() {
     }
     assert_eq!(find("{range .items[*]}{.metadata.name}{end}"), "a b");
 }
+
+#[test]
+fn a_template_that_comes_to_too_much_is_refused() {
+    let nested = |depth: usize| {
+        let template = "{range $..*}".repeat(depth) + "{.name}" + &"{end}".repeat(depth);
+        JsonPath::parse(&template).unwrap().render(&pods())
+    };
+    assert!(nested(1).is_ok());
+    let refused = nested(12).unwrap_err();
+    assert!(matches!(refused, JsonPathError::TooMuch { .. }), "{refused}");
+}

@@ -10,6 +10,8 @@ use skep_api::{Deployment, Node, NodeCondition, NodeConditionType, Pod};
 
 /// What the servers say, and what the engines have.
 pub(in crate::cluster) struct Whole {
+    /// Their addresses by their names.
+    pub(in crate::cluster) servers: BTreeMap<String, String>,
     pub(in crate::cluster) deployments: Vec<Deployment>,
     pub(in crate::cluster) nodes: Vec<Node>,
     pub(in crate::cluster) pods: Vec<Pod>,
@@ -20,14 +22,20 @@ impl Whole {
     /// What is not as it should be yet, in words; `None` where all is well.
     pub(in crate::cluster) fn amiss(
         &self,
+        servers: &BTreeMap<String, String>,
         wanted: &BTreeMap<String, i32>,
         singles: &BTreeSet<String>,
     ) -> Option<String> {
-        self.nodes_amiss()
+        self.servers_amiss(servers)
+            .or_else(|| self.nodes_amiss())
             .or_else(|| self.deployments_amiss(wanted))
             .or_else(|| self.pods_amiss(wanted, singles))
             .or_else(|| self.engines_amiss())
             .or_else(|| self.addresses_amiss())
+    }
+
+    fn servers_amiss(&self, wanted: &BTreeMap<String, String>) -> Option<String> {
+        (self.servers != *wanted).then(|| format!("the servers are {wanted:?}, and know {:?}", self.servers))
     }
 
     fn nodes_amiss(&self) -> Option<String> {
@@ -120,5 +128,117 @@ impl Whole {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use skep_api::TaintEffect;
+    use skep_testkit::{deployment, node, pod};
+
+    use super::*;
+
+    fn names<V>(of: impl IntoIterator<Item = (&'static str, V)>) -> BTreeMap<String, V> {
+        of.into_iter()
+            .map(|(name, value)| (name.to_owned(), value))
+            .collect()
+    }
+
+    fn at(address: &str) -> BTreeMap<String, String> {
+        names([("s1", address.to_owned())])
+    }
+
+    fn well(name: &str, address: &str) -> Pod {
+        let mut pod = pod(name).uid(name).node("n1").ready().build();
+        address.clone_into(&mut pod.status.pod_ip);
+        pod
+    }
+
+    fn container(uid: &str, state: RunState) -> Container {
+        Container {
+            id: uid.to_owned(),
+            name: uid.to_owned(),
+            labels: names([(label::POD_UID, uid.to_owned())]),
+            image: String::new(),
+            image_id: String::new(),
+            state,
+            pid: 0,
+        }
+    }
+
+    fn runs() -> RunState {
+        RunState::Running {
+            started: skep_testkit::start(),
+        }
+    }
+
+    /// A deployment `web` of one replica, and the pod `solo`.
+    fn whole() -> Whole {
+        let mut web = deployment("web", 1).build();
+        web.status.ready_replicas = 1;
+        web.status.updated_replicas = 1;
+        web.status.replicas = 1;
+        web.status.observed_generation = web.metadata.generation;
+        Whole {
+            servers: at("10.0.0.1:7443"),
+            deployments: vec![web],
+            nodes: vec![node("n1").build()],
+            pods: vec![well("web-1", "10.1.0.1"), well("solo", "10.1.0.2")],
+            engines: names([("n1", vec![container("web-1", runs()), container("solo", runs())])]),
+        }
+    }
+
+    /// What is amiss with it where something was done to it.
+    fn amiss(change: impl FnOnce(&mut Whole)) -> Option<String> {
+        let mut whole = whole();
+        change(&mut whole);
+        let singles = BTreeSet::from(["solo".to_owned()]);
+        whole.amiss(&at("10.0.0.1:7443"), &names([("web", 1)]), &singles)
+    }
+
+    #[test]
+    fn what_is_as_it_should_be_is_not_amiss() {
+        assert_eq!(amiss(|_| {}), None);
+    }
+
+    #[test]
+    fn whatever_is_amiss_is_noticed() {
+        type Damage = fn(&mut Whole);
+        let damages: [(&str, Damage); 11] = [
+            ("the servers are", |whole| whole.servers = at("10.0.1.1:7443")),
+            ("node n1 is not ready", |whole| {
+                whole.nodes = vec![node("n1").not_ready().build()];
+            }),
+            ("node n1 is not ready", |whole| {
+                let lost = node("n1").taint("lost", "", TaintEffect::NoExecute);
+                whole.nodes = vec![lost.build()];
+            }),
+            ("there is no deployment web", |whole| whole.deployments.clear()),
+            ("deployment web is to have 1 replicas", |whole| {
+                whole.deployments[0].status.ready_replicas = 0;
+            }),
+            ("pod solo on n1 is not well", |whole| {
+                whole.pods[1] = pod("solo").uid("solo").node("n1").running().build();
+            }),
+            ("pod solo is missing", |whole| drop(whole.pods.pop())),
+            ("3 pods, 2 are wanted", |whole| {
+                whole.pods.push(well("web-2", "10.1.0.3"));
+            }),
+            ("node n1 is to run", |whole| {
+                let containers = whole.engines.get_mut("n1").unwrap();
+                containers.pop();
+            }),
+            ("node n1 keeps containers of", |whole| {
+                let containers = whole.engines.get_mut("n1").unwrap();
+                containers.push(container("gone", RunState::Created));
+            }),
+            ("have the address \"10.1.0.1\" both", |whole| {
+                whole.pods[1] = well("solo", "10.1.0.1");
+            }),
+        ];
+        for (words, damage) in damages {
+            let told = amiss(damage).unwrap_or_default();
+            assert!(told.contains(words), "{words}: {told:?}");
+        }
     }
 }

@@ -97,3 +97,83 @@ impl Copies {
         self.0.lock().unwrap().started
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A container of the pod `web`.
+    fn container(id: &str, uid: &str) -> Container {
+        let labels = [
+            (label::POD_NAMESPACE, "default"),
+            (label::POD_NAME, "web"),
+            (label::POD_UID, uid),
+            (label::CONTAINER_NAME, "main"),
+        ];
+        Container {
+            id: id.to_owned(),
+            name: id.to_owned(),
+            labels: labels
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into(),
+            image: String::new(),
+            image_id: String::new(),
+            state: skep_agent::runtime::RunState::Created,
+            pid: 0,
+        }
+    }
+
+    #[test]
+    fn a_pod_may_follow_another_of_its_name_and_starts_again_after_a_loss_of_power() {
+        let copies = Copies::default();
+        copies.starts("a", &container("c1", "1"));
+        copies.ended("c1");
+        copies.rebooted("a");
+        copies.starts("a", &container("c2", "1"));
+        copies.ended("c2");
+        copies.starts("b", &container("c3", "2"));
+        assert_eq!(copies.started(), 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "two live copies of default/web")]
+    fn two_pods_of_a_name_at_once_are_noticed() {
+        let copies = Copies::default();
+        copies.starts("a", &container("c1", "1"));
+        copies.starts("b", &container("c2", "2"));
+    }
+
+    #[test]
+    #[should_panic(expected = "two live copies of default/web")]
+    fn a_pod_on_two_nodes_at_once_is_noticed() {
+        let copies = Copies::default();
+        copies.starts("a", &container("c1", "1"));
+        copies.starts("b", &container("c2", "1"));
+    }
+
+    #[test]
+    #[should_panic(expected = "a container runs twice")]
+    fn two_containers_for_one_are_noticed() {
+        let copies = Copies::default();
+        copies.starts("a", &container("c1", "1"));
+        copies.starts("a", &container("c2", "1"));
+    }
+
+    #[test]
+    #[should_panic(expected = "pod default/web was on another node before")]
+    fn a_pod_that_moves_is_noticed() {
+        let copies = Copies::default();
+        copies.starts("a", &container("c1", "1"));
+        copies.ended("c1");
+        copies.starts("b", &container("c2", "1"));
+    }
+
+    #[test]
+    #[should_panic(expected = "what was well is started anew")]
+    fn a_needless_restart_is_noticed() {
+        let copies = Copies::default();
+        copies.starts("a", &container("c1", "1"));
+        copies.ended("c1");
+        copies.starts("a", &container("c2", "1"));
+    }
+}

@@ -38,3 +38,32 @@ pub(in crate::store) fn check(leaders: Leaders, told: &str) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn led(terms: &[(u64, &[u64])]) -> Leaders {
+        let terms = terms.iter();
+        terms
+            .map(|(term, leaders)| (*term, leaders.iter().copied().collect()))
+            .collect()
+    }
+
+    #[test]
+    fn another_leader_in_another_term_is_fine() {
+        check(led(&[(1, &[1]), (2, &[2]), (4, &[1])]), "");
+    }
+
+    #[test]
+    #[should_panic(expected = "in term 2, all of {1, 3} led")]
+    fn two_leaders_in_a_term_are_noticed() {
+        check(led(&[(1, &[1]), (2, &[1, 3])]), "");
+    }
+
+    #[test]
+    #[should_panic(expected = "nobody ever led")]
+    fn a_cluster_without_a_leader_is_noticed() {
+        check(led(&[]), "");
+    }
+}
