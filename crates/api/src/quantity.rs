@@ -294,20 +294,34 @@ impl Serialize for Quantity {
 
 impl<'de> Deserialize<'de> for Quantity {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Written<'a> {
-            Int(i64),
-            Float(f64),
-            #[serde(borrow)]
-            Text(Cow<'a, str>),
-        }
-        let text = match Written::deserialize(deserializer)? {
-            Written::Int(number) => number.to_string().into(),
-            Written::Float(number) => number.to_string().into(),
-            Written::Text(text) => text,
-        };
-        text.parse().map_err(de::Error::custom)
+        deserializer.deserialize_any(QuantityVisitor)
+    }
+}
+
+/// Takes a text or a number.
+struct QuantityVisitor;
+
+impl de::Visitor<'_> for QuantityVisitor {
+    type Value = Quantity;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a quantity, such as 250m, 0.5, 1Gi or 1e3")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Quantity, E> {
+        text.parse().map_err(E::custom)
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Quantity, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Quantity, E> {
+        self.visit_str(&number.to_string())
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Quantity, E> {
+        self.visit_str(&number.to_string())
     }
 }
 

@@ -1,7 +1,8 @@
 //! The whole state as a stream of records, and back.
 //!
-//! A head, then every object, then the remembered requests, each record one JSON document: neither side holds more than
-//! one record besides the state itself. Equal states give equal streams. The history is not part of it.
+//! A head, then every object, then the remembered requests, each record one document in MessagePack: neither side holds
+//! more than one record besides the state itself. Equal states give equal streams. The history is not part of it.
+//! MessagePack says how long each list is before it comes, so that what is read takes no more memory than it needs.
 
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ pub enum RestoreError {
         /// Which one, from 0.
         index: u64,
         /// Why.
-        source: serde_json::Error,
+        source: rmp_serde::decode::Error,
     },
     /// The first record must be the head, and there is one.
     #[error("record {index} of the snapshot is out of order")]
@@ -73,8 +74,17 @@ impl State {
         std::iter::once(head)
             .chain(objects.map(|object| Written::Object(object)))
             .chain(requests)
-            .map(|record| serde_json::to_vec(&record).expect("objects hold nothing that JSON cannot hold"))
+            .map(|record| written(&record))
     }
+}
+
+fn written(record: &Written<'_>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut out = rmp_serde::Serializer::new(&mut bytes).with_struct_map();
+    record
+        .serialize(&mut out)
+        .expect("objects hold nothing that MessagePack cannot hold");
+    bytes
 }
 
 /// Builds a state from its records.
@@ -87,12 +97,12 @@ pub struct Restore {
 
 /// A record that was read and is not part of a state yet: reading is the slow part, and can be done on any thread.
 #[derive(Debug)]
-pub struct Record(Result<Read, serde_json::Error>);
+pub struct Record(Result<Read, rmp_serde::decode::Error>);
 
 impl Record {
     /// Reads a record; whether it could be read shows in [`Restore::take`].
     pub fn read(record: &[u8]) -> Self {
-        Self(serde_json::from_slice(record))
+        Self(rmp_serde::from_slice(record))
     }
 }
 

@@ -15,7 +15,7 @@ use skep_state::State;
 use crate::{
     Member, OpenError, ReadError, Store, StoreConfig, Vault,
     folder::{Folder, Identity, Origin, io_at},
-    log::{Log, open_log},
+    log::{Log, open_log, unreadable},
     raft::{LogEntry, LogId, Members, Membership, SnapshotMeta, log_id},
     reseal::reseal,
     snapshot::{self, Head},
@@ -124,24 +124,19 @@ pub fn recover(config: &StoreConfig) -> Result<Summary, OpenError> {
     reseal(&mut folder, &seal)?;
     let (mut head, mut state) = newest(&folder.snapshot_dir(), &seal)?.unwrap_or_default();
     let log = open_log(&folder, &seal)?;
-    let damaged = |why: String| OpenError::Log {
-        path: folder.log_dir(),
-        why,
-    };
+    let unreadable = |error: std::io::Error| unreadable(folder.log_dir(), &error);
     let from = head.meta.last_log_id.map_or(0, |id| id.index + 1);
-    let entries = log
-        .read(from, u64::MAX)
-        .map_err(|error| damaged(error.to_string()))?;
+    let entries = log.read(from, u64::MAX).map_err(unreadable)?;
     check_gap(dir, &log, &head)?;
     for entry in entries {
-        replay(entry, &mut head, &mut state).map_err(|error| damaged(error.to_string()))?;
+        replay(entry, &mut head, &mut state).map_err(|error| unreadable(error.into()))?;
     }
     let end = head.meta.last_log_id.ok_or_else(|| OpenError::Foreign {
         path: dir.to_owned(),
         why: "holds nothing that could be recovered".to_owned(),
     })?;
     let path = begin_with(&folder, &seal, &log, (&head, &state, end), member)?;
-    log.forget(end).map_err(|error| damaged(error.to_string()))?;
+    log.forget(end).map_err(unreadable)?;
     log.close();
     let origin = folder.identity.origin().unwrap_or_else(Origin::new_cluster);
     let identity = folder.identity.clone().of_cluster(origin.new_lineage());

@@ -4,6 +4,7 @@ use std::{
     collections::BTreeMap,
     path::Path,
     sync::{Arc, Mutex, PoisonError, Weak, atomic::Ordering::Relaxed},
+    thread,
     time::Duration,
 };
 
@@ -25,7 +26,7 @@ use crate::{
     guide::Guide,
     home::Home,
     leadership::{Leadership, View, describe, view_of},
-    log::{Log, open_log},
+    log::{Log, open_log, unreadable},
     machine::{Machine, Shared},
     peers::{Incoming, Manage, Network, Peers},
     propose::RequestIds,
@@ -381,19 +382,23 @@ fn open_folder(config: &StoreConfig) -> Result<Opened, OpenError> {
     let mut folder = Folder::open(config)?;
     let seal = Seal::new(config.vault.clone());
     reseal(&mut folder, &seal)?;
-    let (snapshots, loaded) =
-        Snapshots::open(folder.snapshot_dir(), seal.clone(), config.free_bytes_min / 2)?;
+    // The log's files are looked through while the snapshot is read.
+    let (snapshots, log) = thread::scope(|scope| {
+        let log = scope.spawn(|| open_log(&folder, &seal));
+        let snapshots = Snapshots::open(folder.snapshot_dir(), seal.clone(), config.free_bytes_min / 2);
+        (snapshots, log.join().expect("reading does not panic"))
+    });
+    let ((snapshots, loaded), log) = (snapshots?, log?.delayed(config.disk_delay.clone()));
     let (head, state) = loaded.unwrap_or_default();
-    let log = open_log(&folder, &seal)?.delayed(config.disk_delay.clone());
     check_joint(&folder.dir, &log, &head.meta)?;
     let logged = log.last().map_or(0, |id| id.index + 1);
     let covered = head.meta.last_log_id.map_or(0, |id| id.index + 1);
-    log.growth()
-        .entries
-        .store(logged.saturating_sub(covered), Relaxed);
-    log.growth()
-        .bytes
-        .store(if covered == 0 { log.bytes_on_disk() } else { 0 }, Relaxed);
+    let bytes = log
+        .check(covered)
+        .map_err(|error| unreadable(folder.log_dir(), &error))?;
+    let growth = log.growth();
+    growth.entries.store(logged.saturating_sub(covered), Relaxed);
+    growth.bytes.store(bytes, Relaxed);
     Ok(Opened {
         folder,
         log,

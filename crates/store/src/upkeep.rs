@@ -12,11 +12,11 @@ use crate::{log::Log, raft::Raft, snapshot::Snapshots};
 /// How long to wait for a snapshot, and after one that could not be written.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
-/// A large snapshot is written anew once the log has grown by this part of it: the disk is not to write it over and over.
-const SNAPSHOT_SHARE: u64 = 4;
+/// A large snapshot is written anew once the log has grown by this many times its size, packed as it is: it is much work.
+const SNAPSHOT_TIMES: u64 = 3;
 
 /// The log is read at the next start, so it grows no further than this many times what it may in a small cluster.
-const SHARE_MAX: u64 = 6;
+const SHARE_MAX: u64 = 4;
 
 /// The store's housekeeping.
 pub(crate) struct Upkeep {
@@ -76,6 +76,6 @@ impl Upkeep {
     /// How many times the log may grow by what it may grow by in a small cluster.
     fn share(&self) -> u64 {
         let bytes = self.snapshots.newest().map_or(0, |(_, info)| info.bytes);
-        (bytes / SNAPSHOT_SHARE / self.bytes_max.max(1)).clamp(1, SHARE_MAX)
+        (bytes * SNAPSHOT_TIMES / self.bytes_max.max(1)).clamp(1, SHARE_MAX)
     }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use skep_api::{Quantity, Time};
 
 pub use node::{NodeBuilder, node};
-pub use plain::{ConfigMapBuilder, NamespaceBuilder, SecretBuilder, config_map, namespace, secret};
+pub use plain::{ConfigMapBuilder, NamespaceBuilder, SecretBuilder, config_map, namespace, noise, secret};
 pub use pod::{PodBuilder, pod};
 pub use workload::{DeploymentBuilder, ReplicaSetBuilder, deployment, replica_set};
 

@@ -51,6 +51,20 @@ pub fn secret(name: &str) -> SecretBuilder {
     })
 }
 
+/// So many bytes of text that cannot be packed; the same each time.
+pub fn noise(bytes: usize) -> String {
+    let mut number = 1u64;
+    let next = std::iter::from_fn(|| {
+        number = number
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        Some(format!("{number:016x}"))
+    });
+    let mut text: String = next.take(bytes.div_ceil(16)).collect();
+    text.truncate(bytes);
+    text
+}
+
 impl NamespaceBuilder {
     /// Marks it as being deleted since [`crate::start`].
     #[must_use]

@@ -6,7 +6,7 @@ pub(crate) mod codec;
 use std::{
     io,
     ops::{Bound, RangeBounds},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
@@ -95,19 +95,23 @@ impl Callback for Done {
 /// Opens the log of a store's folder. One that another store still holds is in use, not damaged.
 pub(crate) fn open_log(folder: &Folder, seal: &Seal) -> Result<Log, OpenError> {
     let path = folder.log_dir();
-    let opened = Log::open(&path, seal.clone()).and_then(|log| log.check().map(|()| log));
-    opened.map_err(|error| match error.kind() {
+    Log::open(&path, seal.clone()).map_err(|error| match error.kind() {
         io::ErrorKind::WouldBlock => OpenError::Locked {
             dir: folder.dir.clone(),
         },
-        _ => match VaultError::no_key_in(&error) {
-            Some(why) => OpenError::Sealed { path, why },
-            None => OpenError::Log {
-                path,
-                why: error.to_string(),
-            },
-        },
+        _ => unreadable(path, &error),
     })
+}
+
+/// What it means that the log cannot be read.
+pub(crate) fn unreadable(path: PathBuf, error: &io::Error) -> OpenError {
+    match VaultError::no_key_in(error) {
+        Some(why) => OpenError::Sealed { path, why },
+        None => OpenError::Log {
+            path,
+            why: error.to_string(),
+        },
+    }
 }
 
 impl Log {
@@ -141,10 +145,6 @@ impl Log {
 
     pub(crate) fn growth(&self) -> &Growth {
         &self.growth
-    }
-
-    pub(crate) fn bytes_on_disk(&self) -> u64 {
-        self.with(|file| Ok(file.on_disk_size())).unwrap_or(0)
     }
 
     /// The last entry that is no longer in the log.
@@ -198,14 +198,17 @@ impl Log {
         })
     }
 
-    /// Makes sure that each entry can be opened: its checksum tells damage, and nothing of what was changed with care.
-    fn check(&self) -> io::Result<()> {
-        if self.seal.vault().is_none() {
-            return Ok(());
-        }
+    /// Makes sure that each entry from this one on can be opened: its checksum tells damage, and nothing of what was changed
+    /// with care. How many bytes they have.
+    pub(crate) fn check(&self, from: u64) -> io::Result<u64> {
         self.with(|file| {
-            file.read(0, u64::MAX)
-                .try_for_each(|read| read.and_then(|(id, payload)| self.entry(id, payload).map(drop)))
+            let mut bytes = 0;
+            for read in file.read(from, u64::MAX) {
+                let (id, payload) = read?;
+                bytes += payload.len() as u64;
+                self.entry(id, payload)?;
+            }
+            Ok(bytes)
         })
     }
 

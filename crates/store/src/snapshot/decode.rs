@@ -114,6 +114,9 @@ fn feed(input: &mut impl Read, first: Batch, lanes: &[SyncSender<Batch>]) -> io:
 mod tests {
     use super::*;
 
+    /// Requests that a state remembers, of 200 bytes each: several batches.
+    const COUNT: usize = 4000;
+
     fn stream(records: &[Vec<u8>]) -> Vec<u8> {
         let mut bytes = Vec::new();
         for record in records {
@@ -125,19 +128,20 @@ mod tests {
 
     /// A head that announces them all, and requests without outcomes.
     fn records(count: usize) -> Vec<Vec<u8>> {
-        let head = format!(r#"{{"Head":{{"revision":7,"records":{}}}}}"#, count + 1);
-        let request = |number: usize| {
-            let id = format!("{number:0>200}");
-            format!(r#"{{"Request":{{"id":"{id}","outcomes":[]}}}}"#).into_bytes()
-        };
-        std::iter::once(head.into_bytes())
-            .chain((0..count).map(request))
-            .collect()
+        let mut state = skep_state::State::default();
+        for number in 0..count {
+            state.apply(&skep_state::Entry {
+                request_id: format!("{number:0>200}"),
+                now: skep_testkit::start(),
+                changes: Vec::new(),
+            });
+        }
+        state.records().collect()
     }
 
     #[test]
     fn records_of_many_batches_come_in_their_order() {
-        let records = records(5000);
+        let records = records(COUNT);
         let mut alone = skep_state::Restore::default();
         for record in &records {
             alone.push(record).unwrap();
@@ -153,8 +157,8 @@ mod tests {
 
     #[test]
     fn a_record_that_is_no_good_ends_it_all() {
-        let mut records = records(5000);
-        records[2500] = b"nonsense".to_vec();
+        let mut records = records(COUNT);
+        records[COUNT / 2] = b"nonsense".to_vec();
         let mut restore = skep_state::Restore::default();
         let bytes = stream(&records);
         let taken = for_each_record(&mut &bytes[..], |record| {
@@ -162,19 +166,19 @@ mod tests {
         });
         assert_eq!(
             taken.unwrap_err().to_string(),
-            "record 2500 of the snapshot cannot be read"
+            "record 2000 of the snapshot cannot be read"
         );
     }
 
     #[test]
     fn an_end_that_is_missing_is_noticed_after_what_came_before_it() {
-        let bytes = stream(&records(5000));
+        let bytes = stream(&records(COUNT));
         let mut count = 0;
         let taken = for_each_record(&mut &bytes[..bytes.len() - 1], |_| {
             count += 1;
             Ok(())
         });
         assert_eq!(taken.unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
-        assert!(count > 4000, "{count}");
+        assert!(count > 3000, "{count}");
     }
 }

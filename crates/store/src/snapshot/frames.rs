@@ -1,12 +1,15 @@
 //! A checksummed stream of bytes: frames with a checksum each, and one over everything at the end.
 //!
-//! `SKEPSNAP`, a version, then frames of `length, checksum, bytes`; a frame of length 0 carries the checksum of all that
-//! comes before it and ends the stream. Numbers are big-endian and 32 bits wide.
+//! `SKEPSNAP`, a version, then frames of `length, checksum, bytes`, the bytes an LZ4 block behind its size; a frame of length
+//! 0 carries the checksum of all that comes before it and ends the stream. Numbers are big-endian and 32 bits wide, but for
+//! the size, which LZ4 has little-endian.
 
 use std::io::{self, Read, Write};
 
+use lz4_flex::block::{compress_prepend_size, decompress, uncompressed_size};
+
 const MAGIC: &[u8; 8] = b"SKEPSNAP";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 const FRAME_BYTES: usize = 256 * 1024;
 const FRAME_BYTES_MAX: usize = 1024 * 1024;
 
@@ -40,17 +43,15 @@ impl<W: Write> FrameWriter<W> {
     }
 
     fn end_frame(&mut self) -> io::Result<()> {
-        let frame = std::mem::take(&mut self.frame);
-        if frame.is_empty() {
+        if self.frame.is_empty() {
             return Ok(());
         }
-        let len = u32::try_from(frame.len()).map_err(io::Error::other)?;
-        self.put(&len.to_be_bytes())?;
-        self.put(&crc32fast::hash(&frame).to_be_bytes())?;
-        self.put(&frame)?;
-        self.frame = frame;
+        let packed = compress_prepend_size(&self.frame);
         self.frame.clear();
-        Ok(())
+        let len = u32::try_from(packed.len()).map_err(io::Error::other)?;
+        self.put(&len.to_be_bytes())?;
+        self.put(&crc32fast::hash(&packed).to_be_bytes())?;
+        self.put(&packed)
     }
 
     fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -79,6 +80,7 @@ impl<W: Write> Write for FrameWriter<W> {
 /// Gives back what was written, frame by frame, each checked before any of it is given out.
 pub(super) struct FrameReader<R: Read> {
     input: R,
+    packed: Vec<u8>,
     frame: Vec<u8>,
     at: usize,
     total: crc32fast::Hasher,
@@ -90,6 +92,7 @@ impl<R: Read> FrameReader<R> {
         let total = crc32fast::Hasher::new();
         let mut reader = Self {
             input,
+            packed: Vec::new(),
             frame: Vec::new(),
             at: 0,
             total,
@@ -130,14 +133,14 @@ impl<R: Read> FrameReader<R> {
             return Err(damaged("the length of a frame is damaged"));
         }
         let sum = self.get_u32()?;
-        let mut frame = std::mem::take(&mut self.frame);
-        frame.resize(len, 0);
-        self.get(&mut frame)?;
-        if crc32fast::hash(&frame) != sum {
+        let mut packed = std::mem::take(&mut self.packed);
+        packed.resize(len, 0);
+        self.get(&mut packed)?;
+        if crc32fast::hash(&packed) != sum {
             return Err(damaged("the checksum of a frame does not match"));
         }
-        self.frame = frame;
-        self.at = 0;
+        self.frame = unpacked(&packed)?;
+        (self.packed, self.at) = (packed, 0);
         Ok(true)
     }
 
@@ -177,6 +180,20 @@ impl<R: Read> Read for FrameReader<R> {
         self.at += taken;
         Ok(taken)
     }
+}
+
+/// What is in a frame; at least one byte.
+fn unpacked(packed: &[u8]) -> io::Result<Vec<u8>> {
+    let no_block = |_| damaged("a frame cannot be unpacked");
+    let (size, block) = uncompressed_size(packed).map_err(no_block)?;
+    if size == 0 || size > FRAME_BYTES_MAX {
+        return Err(damaged("the size of a frame is damaged"));
+    }
+    let frame = decompress(block, size).map_err(no_block)?;
+    if frame.len() != size {
+        return Err(damaged("a frame is shorter than it says"));
+    }
+    Ok(frame)
 }
 
 pub(super) fn damaged(why: impl Into<String>) -> io::Error {
@@ -220,7 +237,41 @@ mod tests {
         }
     }
 
+    /// A file of one frame whose checksums are right, whatever is in it.
+    fn checked(packed: &[u8]) -> Vec<u8> {
+        let mut writer = FrameWriter::new(Vec::new()).unwrap();
+        writer
+            .put(&u32::try_from(packed.len()).unwrap().to_be_bytes())
+            .unwrap();
+        writer.put(&crc32fast::hash(packed).to_be_bytes()).unwrap();
+        writer.put(packed).unwrap();
+        writer.finish().unwrap()
+    }
+
+    #[test]
+    fn a_frame_that_is_no_block_is_refused() {
+        let block = compress_prepend_size(&[7; 1000]);
+        assert_eq!(read(&checked(&block), 1000).unwrap(), [7; 1000]);
+        let sized = |size: u32| [&size.to_le_bytes()[..], &block[4..]].concat();
+        for (wrong, why) in [
+            (sized(0), "the size of a frame is damaged"),
+            (sized(u32::MAX), "the size of a frame is damaged"),
+            (sized(1001), "a frame is shorter than it says"),
+            (sized(999), "a frame cannot be unpacked"),
+            (block[..block.len() - 1].to_vec(), "a frame cannot be unpacked"),
+            (b"abc".to_vec(), "a frame cannot be unpacked"),
+        ] {
+            let error = read(&checked(&wrong), 1000).unwrap_err();
+            assert_eq!(error.to_string(), why);
+        }
+    }
+
     proptest! {
+        #[test]
+        fn any_frame_is_read_or_refused(packed in prop::collection::vec(any::<u8>(), 1..300)) {
+            read(&checked(&packed), 1).ok();
+        }
+
         #[test]
         fn any_changed_byte_is_noticed(at in any::<prop::sample::Index>(), flip in 1u8..) {
             let bytes = vec![7; 1000];

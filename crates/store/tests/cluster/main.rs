@@ -14,7 +14,7 @@ use std::time::Duration;
 use skep_api::{ConfigMap, Object, ObjectKey};
 use skep_state::{Change, Entry, Outcome, State};
 use skep_store::{ProposeError, Store};
-use skep_testkit::{config_map, start};
+use skep_testkit::{config_map, noise, start};
 use tokio::time::{Instant, sleep};
 
 /// No test waits longer for anything: the machine may be busy, but not that busy.
@@ -38,7 +38,7 @@ fn has(state: &State, name: &str) -> bool {
 
 /// Creates a config map with a text of so many bytes.
 async fn write(store: &Store, name: &str, bytes: usize) -> Result<Vec<Outcome>, ProposeError> {
-    let object: Object = config_map(name).data("text", &"x".repeat(bytes)).object();
+    let object: Object = config_map(name).data("text", &noise(bytes)).object();
     store.propose(entry(name, [Change::create(object)])).await
 }
 

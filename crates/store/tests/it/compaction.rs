@@ -1,8 +1,9 @@
 //! Snapshots, and the log that they make needless.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, time::Duration};
 
 use skep_store::StoreConfig;
+use tokio::time::{sleep, timeout};
 
 use super::{folder, has, open, write};
 
@@ -77,4 +78,30 @@ async fn a_snapshot_of_what_is_already_covered_is_no_error() {
     assert_eq!(store.snapshot().await.unwrap(), first);
     write(&store, "a", 10).await.unwrap();
     assert_eq!(store.snapshot().await.unwrap().revision, 2);
+}
+
+#[tokio::test]
+async fn a_store_that_starts_again_and_again_takes_its_snapshots_all_the_same() {
+    let dir = folder();
+    let config = StoreConfig {
+        snapshot_bytes: 100_000,
+        ..StoreConfig::new(dir.path())
+    };
+    let store = open(config.clone()).await;
+    store.snapshot().await.unwrap();
+    store.shutdown().await;
+    for start in 0..12 {
+        let store = open(config.clone()).await;
+        write(&store, &format!("m{start}"), 10_000).await.unwrap();
+        store.shutdown().await;
+    }
+    let _store = open(config).await;
+    let taken = async {
+        while snapshots(dir.path()) < 2 {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(60), taken)
+        .await
+        .expect("what was logged before a start counts after it");
 }

@@ -12,7 +12,7 @@ mod sealed;
 use skep_api::{ConfigMap, Object, ObjectKey};
 use skep_state::{Applied, Change, Entry, Outcome, State};
 use skep_store::{ProposeError, Store, StoreConfig};
-use skep_testkit::{config_map, namespace, start};
+use skep_testkit::{config_map, namespace, noise, start};
 use tempfile::TempDir;
 
 fn folder() -> TempDir {
@@ -46,7 +46,7 @@ async fn accepted(store: &Store, changes: impl IntoIterator<Item = Change>) -> V
 }
 
 async fn write(store: &Store, name: &str, bytes: usize) -> Result<Vec<Outcome>, ProposeError> {
-    let object: Object = config_map(name).data("text", &"x".repeat(bytes)).object();
+    let object: Object = config_map(name).data("text", &noise(bytes)).object();
     store.propose(entry([Change::create(object)])).await
 }
 
