@@ -1,6 +1,7 @@
 //! A disk that can lose its power: a file system on a loop device.
 
 use std::{
+    cell::RefCell,
     fs::{self, File},
     os::fd::AsRawFd,
     path::{Path, PathBuf},
@@ -25,7 +26,7 @@ const PREFIX: &str = "skep-disk-";
 
 /// An ext4 file system on a loop device. Dropping it unmounts it, and the device goes with the last user.
 pub struct Disk {
-    image: NamedTempFile,
+    image: RefCell<NamedTempFile>,
     mount: PathBuf,
 }
 
@@ -33,9 +34,7 @@ impl Disk {
     /// An empty disk of so many MiB at this path, which is made where it is missing. Needs root.
     pub fn new(mount: &Path, mib: u64) -> Self {
         sweep();
-        let prefix = format!("{PREFIX}{}-", std::process::id());
-        let image = tempfile::Builder::new().prefix(&prefix).tempfile();
-        let image = image.expect("a file for the disk");
+        let image = new_image();
         image
             .as_file()
             .set_len(mib * 1024 * 1024)
@@ -45,7 +44,7 @@ impl Disk {
             .arg(image.path()));
         fs::create_dir_all(mount).expect("a folder to mount it at");
         let disk = Self {
-            image,
+            image: RefCell::new(image),
             mount: mount.to_owned(),
         };
         disk.mount();
@@ -61,12 +60,32 @@ impl Disk {
         done.expect("ext4 can be shut down");
     }
 
-    /// Mounts it again after a cut, as a machine does that starts. Nobody may use it at the moment.
+    /// Mounts it again after a cut, as a machine does that starts: what was mounted below is gone. Nobody may use it at the
+    /// moment.
     pub fn restart(&self) {
+        for mount in mounts_below(&self.mount) {
+            umount2(&mount, MntFlags::MNT_DETACH).expect("it was mounted a moment ago");
+        }
         eventually("nobody uses the disk", std::time::Duration::from_secs(20), || {
             umount2(&self.mount, MntFlags::empty()).ok()
         });
+        if self.is_held() {
+            // A container that went on has files of it open. What it sees stays cut; the machine gets what the disk has.
+            let copy = new_image();
+            fs::copy(self.image.borrow().path(), copy.path()).expect("room for a copy");
+            self.image.replace(copy);
+        }
         self.mount();
+    }
+
+    /// Whether the file system lives on although it is mounted nowhere that can be seen from here.
+    fn is_held(&self) -> bool {
+        let image = self.image.borrow().path().to_owned();
+        let devices = fs::read_dir("/sys/block").expect("sysfs is mounted");
+        devices.flatten().any(|device| {
+            let backing = fs::read_to_string(device.path().join("loop/backing_file"));
+            backing.is_ok_and(|file| Path::new(file.trim_end()) == image)
+        })
     }
 
     /// The folder that it is mounted at.
@@ -77,7 +96,7 @@ impl Disk {
     fn mount(&self) {
         run(Command::new("mount")
             .args(["-o", "loop"])
-            .arg(self.image.path())
+            .arg(self.image.borrow().path())
             .arg(&self.mount));
     }
 }
@@ -87,6 +106,24 @@ impl Drop for Disk {
         // It may be between two mounts, when a test fails.
         let _ = umount2(&self.mount, MntFlags::MNT_DETACH);
     }
+}
+
+fn new_image() -> NamedTempFile {
+    let prefix = format!("{PREFIX}{}-", std::process::id());
+    let image = tempfile::Builder::new().prefix(&prefix).tempfile();
+    image.expect("a file for the disk")
+}
+
+/// What is mounted below a folder, the deepest first.
+fn mounts_below(folder: &Path) -> Vec<PathBuf> {
+    let table = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+    let mounts = table.lines().filter_map(|line| line.split(' ').nth(1));
+    let below = mounts.map(PathBuf::from);
+    let mut below: Vec<_> = below
+        .filter(|path| path.starts_with(folder) && path != folder)
+        .collect();
+    below.reverse();
+    below
 }
 
 /// Unmounts the disks of processes that were killed; their devices go with the mounts.

@@ -4,4 +4,5 @@ mod clocks;
 mod damage;
 mod full;
 mod kill;
+mod node_power;
 mod power;

@@ -72,7 +72,7 @@ impl Cluster {
         let mut servers = Servers::new(&wires, root);
         let user = User::new(wires.begin("user"));
         let first = servers.add(Begin::Init);
-        servers.run(&[first.clone()]).await;
+        servers.run(std::slice::from_ref(&first)).await;
         let socket = servers.socket(&first);
         let token = user.token(&socket, JoinRole::Server).await;
         let join = Begin::Join {
