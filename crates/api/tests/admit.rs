@@ -600,18 +600,18 @@ fn probes_and_handlers_are_sound() {
     refused(
         document,
         &expect![[r#"
-        Forbidden spec.initContainers[0].livenessProbe: must be left out of init containers
-        Invalid spec.containers[0].lifecycle.postStart.sleep.seconds: 31 is not between 0 and 30
-        Required spec.containers[0].lifecycle.preStop: needs one of exec, httpGet, tcpSocket, sleep
-        Invalid spec.containers[0].livenessProbe.httpGet.port: `web` is not the name of a port of this container
-        Invalid spec.containers[0].livenessProbe.periodSeconds: -1 is below 0
-        Invalid spec.containers[0].livenessProbe.successThreshold: 2 must be 1 for liveness and startup probes
-        Invalid spec.containers[0].readinessProbe: has exec and grpc; only one of them may be set
-        Required spec.containers[0].readinessProbe.exec.command: is missing
-        Invalid spec.containers[0].readinessProbe.grpc.port: 0 is not between 1 and 65535
-        Forbidden spec.containers[0].readinessProbe.terminationGracePeriodSeconds: must be left out of readiness probes: they end no container
-        Required spec.containers[0].startupProbe: needs one of httpGet, tcpSocket, exec, grpc
-    "#]],
+            Forbidden spec.initContainers[0].livenessProbe: must be left out of init containers, except of those with restartPolicy: Always
+            Invalid spec.containers[0].lifecycle.postStart.sleep.seconds: 31 is not between 0 and 30
+            Required spec.containers[0].lifecycle.preStop: needs one of exec, httpGet, tcpSocket, sleep
+            Invalid spec.containers[0].livenessProbe.httpGet.port: `web` is not the name of a port of this container
+            Invalid spec.containers[0].livenessProbe.periodSeconds: -1 is below 0
+            Invalid spec.containers[0].livenessProbe.successThreshold: 2 must be 1 for liveness and startup probes
+            Invalid spec.containers[0].readinessProbe: has exec and grpc; only one of them may be set
+            Required spec.containers[0].readinessProbe.exec.command: is missing
+            Invalid spec.containers[0].readinessProbe.grpc.port: 0 is not between 1 and 65535
+            Forbidden spec.containers[0].readinessProbe.terminationGracePeriodSeconds: must be left out of readiness probes: they end no container
+            Required spec.containers[0].startupProbe: needs one of httpGet, tcpSocket, exec, grpc
+        "#]],
     );
     let probe = json!({ "httpGet": { "port": "http" }, "periodSeconds": 0 });
     let ports = json!([{ "containerPort": 80, "name": "http" }]);
@@ -888,4 +888,31 @@ fn defaults_applied_again_change_nothing() {
         assert_eq!(again.object, once);
         assert!(again.warnings.is_empty());
     }
+}
+
+#[test]
+fn only_init_containers_may_be_sidecars_and_those_may_be_probed() {
+    let sidecar = json!({
+        "name": "proxy", "image": "a:1", "restartPolicy": "Always",
+        "readinessProbe": { "exec": { "command": ["x"] } },
+        "lifecycle": { "preStop": { "sleep": { "seconds": 1 } } },
+    });
+    let decoded = accepted(with(pod(), &json!({ "spec": { "initContainers": [sidecar] } })));
+    let spec = &as_pod(&decoded.object).spec;
+    let names: Vec<&str> = spec.lasting_containers().map(|one| one.name.as_str()).collect();
+    assert_eq!(names, ["proxy", "web"]);
+    let own = json!({ "spec": { "containers": [{ "restartPolicy": "Always" }] } });
+    refused(
+        with(pod(), &own),
+        &expect![[r#"
+            Forbidden spec.containers[0].restartPolicy: must be left out: only init containers may have one of their own
+        "#]],
+    );
+    let other = json!({ "spec": { "initContainers": [{ "name": "a", "image": "a:1", "restartPolicy": "Never" }] } });
+    refused(
+        with(pod(), &other),
+        &expect![[r#"
+            NotSupported spec.initContainers[0].restartPolicy: `Never` is not supported: write one of `Always`
+        "#]],
+    );
 }

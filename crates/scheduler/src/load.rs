@@ -90,7 +90,7 @@ pub(crate) fn takes_room(pod: &Pod) -> bool {
 }
 
 fn host_ports(spec: &PodSpec) -> Box<[HostPort]> {
-    let ports = spec.containers.iter().flat_map(|container| &container.ports);
+    let ports = spec.lasting_containers().flat_map(|container| &container.ports);
     let mut taken: Vec<HostPort> = ports
         .filter_map(|port| {
             let on_host = if spec.host_network {

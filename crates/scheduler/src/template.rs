@@ -263,9 +263,12 @@ pub(crate) fn alike(one: &Pod, other: &Pod) -> bool {
     let (a, b) = (&one.spec, &other.spec);
     let containers = |a: &[Container], b: &[Container]| {
         a.len() == b.len()
-            && a.iter()
-                .zip(b)
-                .all(|(a, b)| a.resources == b.resources && a.ports == b.ports && a.image == b.image)
+            && a.iter().zip(b).all(|(a, b)| {
+                a.resources == b.resources
+                    && a.ports == b.ports
+                    && a.image == b.image
+                    && a.restart_policy == b.restart_policy
+            })
     };
     fn owner(pod: &Pod) -> Option<&str> {
         pod.metadata.controller().map(|owner| owner.uid.as_str())

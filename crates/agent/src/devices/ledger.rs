@@ -130,7 +130,7 @@ impl Ledger {
     }
 }
 
-/// Each container gets its own; those that run before the others get some of the same.
+/// Each container gets its own; those that run before the others get some of what those after them will have.
 fn deal(given: &mut PodDevices, wants: &Wants, resource: &str, ids: &[String]) {
     let mut next = 0;
     for want in wants.containers() {
@@ -141,7 +141,7 @@ fn deal(given: &mut PodDevices, wants: &Wants, resource: &str, ids: &[String]) {
         else {
             continue;
         };
-        let from = if want.init { 0 } else { next };
+        let from = next;
         if !want.init {
             next += count;
         }

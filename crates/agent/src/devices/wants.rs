@@ -26,7 +26,10 @@ impl Wants {
     pub(crate) fn of(pod: &Pod, own_cpus: bool) -> Self {
         let own_cpus = own_cpus && qos_class(pod) == QosClass::Guaranteed;
         let spec = &pod.spec;
-        let inits = spec.init_containers.iter().map(|container| (container, true));
+        let inits = spec
+            .init_containers
+            .iter()
+            .map(|container| (container, !container.is_sidecar()));
         let apps = spec.containers.iter().map(|container| (container, false));
         let containers = inits.chain(apps).map(|(container, init)| Want {
             container: container.name.clone(),
@@ -47,14 +50,16 @@ impl Wants {
         &self.containers
     }
 
-    /// Pieces of each resource for the whole pod: the sum over the containers, or an init container's where that is more.
+    /// Pieces of each resource for the whole pod: the sum over the containers, or an init container's, with those of the
+    /// sidecars before it, where that is more.
     pub(super) fn totals(&self) -> BTreeMap<&str, u64> {
         let (mut apps, mut inits) = (BTreeMap::<&str, u64>::new(), BTreeMap::<&str, u64>::new());
         for want in &self.containers {
             for (name, count) in &want.counts {
                 if want.init {
+                    let before = apps.get(name.as_str()).copied().unwrap_or(0);
                     let most = inits.entry(name).or_default();
-                    *most = (*most).max(*count);
+                    *most = (*most).max(count.saturating_add(before));
                 } else {
                     let sum = apps.entry(name).or_default();
                     *sum = sum.saturating_add(*count);

@@ -9,7 +9,7 @@ pub(super) fn conditions(
     desired: &Desired,
     observed: &Observed,
     phase: PodPhase,
-    inits: &[ContainerStatus],
+    (inits, sidecars): (&[&ContainerStatus], &[&ContainerStatus]),
     apps: &[ContainerStatus],
     now: Time,
 ) -> Vec<Condition> {
@@ -48,10 +48,10 @@ pub(super) fn conditions(
             ..Condition::default()
         }
     };
-    let ready = readiness(phase, apps);
+    let ready = readiness(phase, sidecars, apps);
     vec![
         scheduled.unwrap_or_else(|| dated("PodScheduled", ("", String::new()))),
-        dated("Initialized", initialized(phase, inits, apps)),
+        dated("Initialized", initialized(phase, inits, sidecars, apps)),
         dated("Ready", ready.clone()),
         dated("ContainersReady", ready),
     ]
@@ -60,13 +60,16 @@ pub(super) fn conditions(
 /// Reason and message; no reason means that the condition holds.
 fn initialized(
     phase: PodPhase,
-    inits: &[ContainerStatus],
+    inits: &[&ContainerStatus],
+    sidecars: &[&ContainerStatus],
     apps: &[ContainerStatus],
 ) -> (&'static str, String) {
     if phase == PodPhase::Succeeded {
         return ("PodCompleted", String::new());
     }
-    let incomplete = names(inits.iter().filter(|status| !status.ready));
+    let unended = inits.iter().filter(|status| !status.ready);
+    let unstarted = sidecars.iter().filter(|status| status.started != Some(true));
+    let incomplete = names(unended.chain(unstarted).copied());
     if incomplete.is_empty() || apps.iter().any(|status| !status.container_id.is_empty()) {
         return ("", String::new());
     }
@@ -76,13 +79,18 @@ fn initialized(
     )
 }
 
-fn readiness(phase: PodPhase, apps: &[ContainerStatus]) -> (&'static str, String) {
+fn readiness(
+    phase: PodPhase,
+    sidecars: &[&ContainerStatus],
+    apps: &[ContainerStatus],
+) -> (&'static str, String) {
     match phase {
         PodPhase::Succeeded => return ("PodCompleted", String::new()),
         PodPhase::Failed => return ("PodFailed", String::new()),
         PodPhase::Pending | PodPhase::Running | PodPhase::Unknown => {}
     }
-    let unready = names(apps.iter().filter(|status| !status.ready));
+    let all = sidecars.iter().copied().chain(apps);
+    let unready = names(all.filter(|status| !status.ready));
     if unready.is_empty() {
         return ("", String::new());
     }

@@ -6,7 +6,7 @@ use skep_api::{
 };
 
 use super::{
-    Desired, Failure, Observed, Run, Work, backoff,
+    Desired, Failure, Observed, Role, Run, Work, backoff,
     goal::Goal,
     next::{Next, next},
     plan::Plan,
@@ -24,7 +24,7 @@ pub(super) fn container_status(
     desired: &Desired,
     observed: &Observed,
     container: &Container,
-    init: bool,
+    role: Role,
     goal: Goal,
     now: Time,
     plan: &mut Plan<'_>,
@@ -34,7 +34,7 @@ pub(super) fn container_status(
         allocated_resources_status: devices
             .map(|devices| devices.status(&container.name))
             .unwrap_or_default(),
-        ..of_runs(desired, observed, container, init, goal, now, plan)
+        ..of_runs(desired, observed, container, role, goal, now, plan)
     }
 }
 
@@ -42,16 +42,16 @@ fn of_runs(
     desired: &Desired,
     observed: &Observed,
     container: &Container,
-    init: bool,
+    role: Role,
     goal: Goal,
     now: Time,
     plan: &mut Plan<'_>,
 ) -> ContainerStatus {
-    let known = known(observed, &container.name, init);
+    let known = known(observed, &container.name, role);
     let Some(run) = observed.latest(&container.name) else {
-        return without_run(desired, observed, container, init, goal, now, known, plan);
+        return without_run(desired, observed, container, role, goal, now, known, plan);
     };
-    let state = state(desired, observed, container, init, goal, now, run, plan);
+    let state = state(desired, observed, container, role, goal, now, run, plan);
     let before = if state.waiting.is_some() && run.is_over() {
         Some(run)
     } else {
@@ -61,10 +61,10 @@ fn of_runs(
     let up = is_up(observed, container, run, known, state.running.is_some());
     ContainerStatus {
         name: container.name.clone(),
-        ready: if init {
-            state.terminated.as_ref().is_some_and(|t| t.exit_code == 0)
-        } else {
+        ready: if role.lasts() {
             up.ready
+        } else {
+            state.terminated.as_ref().is_some_and(|t| t.exit_code == 0)
         },
         started: Some(up.started),
         state,
@@ -75,6 +75,15 @@ fn of_runs(
         container_id: container_id(&run.id),
         ..ContainerStatus::default()
     }
+}
+
+/// True for a sidecar that runs, whose hook is over and whose startup probe has passed: those after it may start.
+pub(super) fn has_started(observed: &Observed, container: &Container) -> bool {
+    let Some(run) = observed.latest(&container.name).filter(|run| run.is_running()) else {
+        return false;
+    };
+    let known = known(observed, &container.name, Role::Sidecar);
+    !start::hook_is_pending(observed, container, run) && is_up(observed, container, run, known, true).started
 }
 
 struct Up {
@@ -113,15 +122,15 @@ fn state(
     desired: &Desired,
     observed: &Observed,
     container: &Container,
-    init: bool,
+    role: Role,
     goal: Goal,
     now: Time,
     run: &Run,
     plan: &mut Plan<'_>,
 ) -> ContainerState {
     match &run.state {
-        RunState::Created => waiting(why_waiting(desired, observed, container, init, now, plan)),
-        RunState::Running { .. } if !init && start::hook_is_pending(observed, container, run) => {
+        RunState::Created => waiting(why_waiting(desired, observed, container, role, now, plan)),
+        RunState::Running { .. } if role.lasts() && start::hook_is_pending(observed, container, run) => {
             waiting(reason("ContainerCreating", ""))
         }
         RunState::Running { started } => ContainerState {
@@ -136,7 +145,7 @@ fn state(
             finished,
             message,
             ..
-        } => match next(desired, observed, container, init, now) {
+        } => match next(desired, observed, container, role, now) {
             Next::Wait { .. } if started.is_none() && now.since(*finished) < backoff::FRESH => {
                 plan.look_at(finished.plus(backoff::FRESH));
                 waiting(reason("RunContainerError", message))
@@ -159,7 +168,7 @@ fn without_run(
     desired: &Desired,
     observed: &Observed,
     container: &Container,
-    init: bool,
+    role: Role,
     goal: Goal,
     now: Time,
     known: Option<&ContainerStatus>,
@@ -167,14 +176,14 @@ fn without_run(
 ) -> ContainerStatus {
     let lasts = known.filter(|status| match goal {
         // An init container's run may be removed once the others have started; it ended well then.
-        Goal::Run => status.state.terminated.is_some() && init && !is_due(desired, observed, now),
+        Goal::Run => status.state.terminated.is_some() && !role.lasts() && !is_due(desired, observed, now),
         Goal::Ended(_) | Goal::Gone => status.state.running.is_none(),
     });
     if let Some(status) = lasts {
         return status.clone();
     }
     let why = match goal {
-        Goal::Run => why_waiting(desired, observed, container, init, now, plan),
+        Goal::Run => why_waiting(desired, observed, container, role, now, plan),
         _ => reason("ContainerCreating", ""),
     };
     ContainerStatus {
@@ -214,9 +223,9 @@ fn lasting(known: Option<&ContainerStatus>, run: &Run) -> ContainerState {
     }
 }
 
-fn known<'a>(observed: &'a Observed, name: &str, init: bool) -> Option<&'a ContainerStatus> {
+fn known<'a>(observed: &'a Observed, name: &str, role: Role) -> Option<&'a ContainerStatus> {
     let status = &observed.status;
-    let statuses = if init {
+    let statuses = if role.is_init() {
         &status.init_container_statuses
     } else {
         &status.container_statuses
@@ -236,14 +245,14 @@ fn why_waiting(
     desired: &Desired,
     observed: &Observed,
     container: &Container,
-    init: bool,
+    role: Role,
     now: Time,
     plan: &mut Plan<'_>,
 ) -> ContainerStateWaiting {
     if let Some(why) = blocked(observed, container, now, plan) {
         return why;
     }
-    if !init && start::unfinished_init(desired, observed, now).is_some() {
+    if role == Role::Main && start::unfinished_init(desired, observed, now).is_some() {
         return reason("PodInitializing", "");
     }
     let of_pod = [Work::Volumes, Work::Address, Work::Devices, Work::Holder];

@@ -6,6 +6,38 @@ use skep_api::{Container, Pod};
 
 use crate::devices::Wants;
 
+/// What a container is to its pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// It runs to its end before those after it start.
+    Init,
+    /// It starts among the init containers, and lasts as long as the pod does.
+    Sidecar,
+    /// One of the others.
+    Main,
+}
+
+impl Role {
+    /// True where it is one of `initContainers`.
+    pub(crate) fn is_init(self) -> bool {
+        self != Self::Main
+    }
+
+    /// True where it is not to end by itself before the others start.
+    pub(crate) fn lasts(self) -> bool {
+        self != Self::Init
+    }
+}
+
+/// The role of an init container.
+pub(crate) fn role_of_init(container: &Container) -> Role {
+    if container.is_sidecar() {
+        Role::Sidecar
+    } else {
+        Role::Init
+    }
+}
+
 /// What is wanted of a pod.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Desired {
@@ -24,13 +56,17 @@ pub(crate) struct Desired {
 }
 
 impl Desired {
-    /// Init containers, then the others, each with its kind.
-    pub(crate) fn containers(&self) -> impl Iterator<Item = (&Container, bool)> {
-        let spec = &self.pod.spec;
-        spec.init_containers
-            .iter()
-            .map(|c| (c, true))
-            .chain(spec.containers.iter().map(|c| (c, false)))
+    /// Init containers, then the others, each with its role.
+    pub(crate) fn containers(&self) -> impl Iterator<Item = (&Container, Role)> {
+        let mains = self.pod.spec.containers.iter();
+        self.init_containers()
+            .chain(mains.map(|container| (container, Role::Main)))
+    }
+
+    /// Init containers, each with its role.
+    pub(crate) fn init_containers(&self) -> impl DoubleEndedIterator<Item = (&Container, Role)> {
+        let inits = self.pod.spec.init_containers.iter();
+        inits.map(|container| (container, role_of_init(container)))
     }
 
     /// The time that containers have to end where nothing else is stated.

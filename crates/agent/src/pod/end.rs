@@ -4,7 +4,14 @@ use std::time::Duration;
 
 use skep_api::Time;
 
-use super::{Action, Address, Desired, Observed, Run, VolumeState, Work, plan::Plan};
+use super::{
+    Action, Address, Desired, Observed, Role, Run, VolumeState, Work,
+    next::{Next, next},
+    plan::Plan,
+};
+
+/// A sidecar has this long to end, however long the others took.
+const SIDECAR_GRACE_MIN: Duration = Duration::from_secs(2);
 
 /// How a container ends.
 #[derive(Clone, Copy, Debug)]
@@ -91,15 +98,77 @@ fn stop_all(desired: &Desired, observed: &Observed, now: Time, plan: &mut Plan<'
         pre_stop: true,
     };
     let mut running = false;
-    for (name, runs) in &observed.runs {
+    for (name, runs) in observed
+        .runs
+        .iter()
+        .filter(|(name, _)| !is_sidecar(desired, name))
+    {
         for run in runs.iter().filter(|run| run.is_running()) {
             running = true;
-            if stop(observed, now, name, run, ending, plan) {
-                plan.say(name, false, "Killing", format!("Stopping container {name}"));
-            }
+            end_one(observed, now, name, run, ending, plan);
         }
     }
-    running
+    running || stop_last_sidecar(desired, observed, now, ending, plan)
+}
+
+fn end_one(observed: &Observed, now: Time, name: &str, run: &Run, ending: Ending, plan: &mut Plan<'_>) {
+    if stop(observed, now, name, run, ending, plan) {
+        plan.say(name, false, "Killing", format!("Stopping container {name}"));
+    }
+}
+
+fn is_sidecar(desired: &Desired, name: &str) -> bool {
+    let mut inits = desired.init_containers();
+    inits.any(|(container, role)| role == Role::Sidecar && container.name == name)
+}
+
+/// Sidecars end one after the other, the last one first, in what is left of the pod's time; true while one runs.
+fn stop_last_sidecar(
+    desired: &Desired,
+    observed: &Observed,
+    now: Time,
+    mut ending: Ending,
+    plan: &mut Plan<'_>,
+) -> bool {
+    let mut sidecars = desired.init_containers().rev().filter(|(_, role)| role.lasts());
+    let running = sidecars.find_map(|(container, _)| {
+        let run = observed.latest(&container.name).filter(|run| run.is_running())?;
+        Some((container, run))
+    });
+    let Some((container, run)) = running else {
+        return false;
+    };
+    if let Some(until) = desired.pod.metadata.deletion_timestamp {
+        ending.grace = ending.grace.min(until.since(now).max(SIDECAR_GRACE_MIN));
+    }
+    end_one(observed, now, &container.name, run, ending, plan);
+    true
+}
+
+/// Once all others are over for good, nobody needs the sidecars of the pod any more; true where that is so.
+pub(super) fn plan_sidecars_of_done(
+    desired: &Desired,
+    observed: &Observed,
+    now: Time,
+    plan: &mut Plan<'_>,
+) -> bool {
+    let mut mains = desired.containers().filter(|(_, role)| *role == Role::Main);
+    let has_sidecars = desired.init_containers().any(|(_, role)| role.lasts());
+    let over = |container| {
+        matches!(
+            next(desired, observed, container, Role::Main, now),
+            Next::Over { .. }
+        )
+    };
+    if !has_sidecars || !mains.all(|(container, _)| over(container)) {
+        return false;
+    }
+    let ending = Ending {
+        grace: desired.grace(),
+        pre_stop: true,
+    };
+    stop_last_sidecar(desired, observed, now, ending, plan);
+    true
 }
 
 /// True while work that may leave something behind is not over.

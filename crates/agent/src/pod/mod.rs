@@ -23,10 +23,12 @@ mod end_tests;
 #[cfg(test)]
 mod fixture;
 #[cfg(test)]
+mod sidecar_tests;
+#[cfg(test)]
 mod step_tests;
 
 pub(crate) use action::{Action, Note, Work};
-pub(crate) use desired::Desired;
+pub(crate) use desired::{Desired, Role};
 pub(crate) use notes::notes;
 pub(crate) use observed::{Address, Evicted, Failure, Hook, Image, Observed, Probed, VolumeState};
 pub(crate) use run::{CRASHES_LABEL, HOLDER, Run};

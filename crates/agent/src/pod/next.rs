@@ -2,7 +2,7 @@
 
 use skep_api::{Container, RestartPolicy, Time};
 
-use super::{Desired, Observed, Run, backoff};
+use super::{Desired, Observed, Role, Run, backoff};
 use crate::runtime::RunState;
 
 /// What comes next for a container.
@@ -38,12 +38,12 @@ pub(super) fn next<'a>(
     desired: &Desired,
     observed: &'a Observed,
     container: &Container,
-    init: bool,
+    role: Role,
     now: Time,
 ) -> Next<'a> {
     let Some(run) = observed.latest(&container.name) else {
         return Next::Start {
-            attempt: first_attempt(observed, container, init),
+            attempt: first_attempt(observed, container, role),
             crashes: 0,
         };
     };
@@ -62,10 +62,10 @@ pub(super) fn next<'a>(
     };
     let well = *code == 0 && started.is_some();
     let attempt = run.attempt + 1;
-    if !(init && well) && is_changed(desired, run, container) {
+    if !(role == Role::Init && well) && is_changed(desired, run, container) {
         return Next::Start { attempt, crashes: 0 };
     }
-    if !is_restarted(desired.pod.spec.restart_policy, init, well) {
+    if !is_restarted(desired.pod.spec.restart_policy, role, well) {
         return Next::Over { well };
     }
     let lasted = started.map_or(std::time::Duration::ZERO, |started| finished.since(started));
@@ -89,9 +89,9 @@ pub(super) fn is_changed(desired: &Desired, run: &Run, container: &Container) ->
 }
 
 /// Where the engine knows of no run although one was reported, the count goes on from there.
-fn first_attempt(observed: &Observed, container: &Container, init: bool) -> u32 {
+fn first_attempt(observed: &Observed, container: &Container, role: Role) -> u32 {
     let status = &observed.status;
-    let statuses = if init {
+    let statuses = if role.is_init() {
         &status.init_container_statuses
     } else {
         &status.container_statuses
@@ -102,9 +102,11 @@ fn first_attempt(observed: &Observed, container: &Container, init: bool) -> u32 
     known.map_or(0, |status| u32::try_from(status.restart_count).unwrap_or(0) + 1)
 }
 
-fn is_restarted(policy: RestartPolicy, init: bool, well: bool) -> bool {
+/// A sidecar is started again under every policy.
+fn is_restarted(policy: RestartPolicy, role: Role, well: bool) -> bool {
     match policy {
-        RestartPolicy::Always => !(init && well),
+        _ if role == Role::Sidecar => true,
+        RestartPolicy::Always => !(role == Role::Init && well),
         RestartPolicy::OnFailure => !well,
         RestartPolicy::Never => false,
     }

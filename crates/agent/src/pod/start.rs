@@ -3,7 +3,7 @@
 use skep_api::{Container, Time};
 
 use super::{
-    Action, Address, Desired, Hook, Observed, Run, VolumeState, end,
+    Action, Address, Desired, Hook, Observed, Role, Run, VolumeState, container_status, end,
     end::Ending,
     next::{Next, is_changed, next},
     plan::Plan,
@@ -23,8 +23,11 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Time, plan: &mut
             look_after(desired, observed, now, container, run, plan);
         }
     }
-    for (container, init) in due(desired, observed, now) {
-        let next = next(desired, observed, container, init, now);
+    if end::plan_sidecars_of_done(desired, observed, now, plan) {
+        return remove_old_runs(observed, plan);
+    }
+    for (container, role) in due(desired, observed, now) {
+        let next = next(desired, observed, container, role, now);
         advance(
             observed,
             container,
@@ -36,16 +39,24 @@ pub(super) fn plan(desired: &Desired, observed: &Observed, now: Time, plan: &mut
     remove_old_runs(observed, plan);
 }
 
-/// The containers whose turn it is: the first init container that has not ended well, or all the others.
-fn due<'a>(desired: &'a Desired, observed: &Observed, now: Time) -> Vec<(&'a Container, bool)> {
-    let spec = &desired.pod.spec;
+/// The containers whose turn it is: the first init container that the others wait for and the sidecars before it, or all
+/// that last.
+fn due<'a>(desired: &'a Desired, observed: &Observed, now: Time) -> Vec<(&'a Container, Role)> {
     match unfinished_init(desired, observed, now) {
-        Some(container) => vec![(container, true)],
-        None => spec
-            .containers
-            .iter()
-            .map(|container| (container, false))
-            .collect(),
+        Some(waited_for) => {
+            let before = desired
+                .init_containers()
+                .take_while(|(container, _)| container.name != waited_for.name);
+            let sidecars = before.filter(|(_, role)| role.lasts());
+            sidecars
+                .chain(
+                    desired
+                        .init_containers()
+                        .filter(|(one, _)| one.name == waited_for.name),
+                )
+                .collect()
+        }
+        None => desired.containers().filter(|(_, role)| role.lasts()).collect(),
     }
 }
 
@@ -63,8 +74,15 @@ pub(super) fn unfinished_init<'a>(
     {
         return None;
     }
-    let is_over = |c: &&Container| next(desired, observed, c, true, now) == Next::Over { well: true };
-    spec.init_containers.iter().find(|container| !is_over(container))
+    let is_done = |(container, role): &(&Container, Role)| {
+        if role.lasts() {
+            container_status::has_started(observed, container)
+        } else {
+            next(desired, observed, container, *role, now) == Next::Over { well: true }
+        }
+    };
+    let mut inits = desired.init_containers();
+    inits.find(|one| !is_done(one)).map(|(container, _)| container)
 }
 
 /// True where containers may be started as far as volumes go; a refresh does not hold them up.
@@ -186,8 +204,13 @@ pub(super) fn hook_is_pending(observed: &Observed, container: &Container, run: &
 }
 
 fn was_reported_running(observed: &Observed, container: &Container, run: &Run) -> bool {
-    let id = super::container_status::container_id(&run.id);
-    observed.status.container_statuses.iter().any(|status| {
+    let id = container_status::container_id(&run.id);
+    let status = &observed.status;
+    let mut statuses = status
+        .container_statuses
+        .iter()
+        .chain(&status.init_container_statuses);
+    statuses.any(|status| {
         status.name == container.name && status.container_id == id && status.state.running.is_some()
     })
 }

@@ -19,20 +19,21 @@ pub(super) fn status(
     plan: &mut Plan<'_>,
 ) -> PodStatus {
     let (mut inits, mut apps) = (Vec::new(), Vec::new());
-    for (container, init) in desired.containers() {
-        let status = container_status(desired, observed, container, init, goal, now, plan);
-        if init {
+    for (container, role) in desired.containers() {
+        let status = container_status(desired, observed, container, role, goal, now, plan);
+        if role.is_init() {
             inits.push(status);
         } else {
             apps.push(status);
         }
     }
+    let (sidecars, runs_to_end) = split(desired, &inits);
     let phase = phase(desired, observed, goal, &inits, &apps);
     let (reason, message) = cause(observed, goal, phase);
     let pod_ip = pod_ip(desired, observed);
     PodStatus {
         phase,
-        conditions: conditions::conditions(desired, observed, phase, &inits, &apps, now),
+        conditions: conditions::conditions(desired, observed, phase, (&runs_to_end, &sidecars), &apps, now),
         message,
         reason,
         host_ip: desired.host_ip.clone(),
@@ -90,8 +91,11 @@ fn phase(
     let policy = desired.pod.spec.restart_policy;
     let failed =
         |status: &ContainerStatus| status.state.terminated.as_ref().is_some_and(|t| t.exit_code != 0);
-    if inits.iter().any(|status| !status.ready) && apps.iter().all(|status| status.container_id.is_empty()) {
-        let over = policy == RestartPolicy::Never && inits.iter().any(failed);
+    let (sidecars, runs_to_end) = split(desired, inits);
+    let initialized =
+        runs_to_end.iter().all(|status| status.ready) && sidecars.iter().all(|s| s.started == Some(true));
+    if !initialized && apps.iter().all(|status| status.container_id.is_empty()) {
+        let over = policy == RestartPolicy::Never && runs_to_end.iter().any(|status| failed(status));
         return if over { PodPhase::Failed } else { PodPhase::Pending };
     }
     let has_run = |status: &ContainerStatus| status.last_state.terminated.is_some();
@@ -100,7 +104,11 @@ fn phase(
         .any(|s| s.state.terminated.is_none() && s.state.running.is_none() && !has_run(s));
     let all_over = apps.iter().all(|status| status.state.terminated.is_some());
     let ends = goal != Goal::Run;
-    if all_over && !apps.iter().any(failed) && (ends || policy != RestartPolicy::Always) {
+    // Sidecars end once the others have; until then the pod is not over.
+    let attended = !ends && sidecars.iter().any(|status| status.state.running.is_some());
+    if all_over && attended {
+        PodPhase::Running
+    } else if all_over && !apps.iter().any(failed) && (ends || policy != RestartPolicy::Always) {
         PodPhase::Succeeded
     } else if all_over && (ends || policy == RestartPolicy::Never) {
         PodPhase::Failed
@@ -109,4 +117,15 @@ fn phase(
     } else {
         PodPhase::Running
     }
+}
+
+/// The statuses of sidecars, and those of init containers that run to their end.
+fn split<'a>(
+    desired: &Desired,
+    inits: &'a [ContainerStatus],
+) -> (Vec<&'a ContainerStatus>, Vec<&'a ContainerStatus>) {
+    let statuses = desired.init_containers().zip(inits);
+    let (sidecars, others): (Vec<_>, Vec<_>) = statuses.partition(|((_, role), _)| role.lasts());
+    let plain = |list: Vec<(_, &'a ContainerStatus)>| list.into_iter().map(|(_, status)| status).collect();
+    (plain(sidecars), plain(others))
 }

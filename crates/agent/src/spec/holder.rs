@@ -1,5 +1,5 @@
-//! The container that holds the namespaces a pod's containers share. Pods of one container have none: their container
-//! owns its namespaces, and its init containers run before it at the same address.
+//! The container that holds the namespaces a pod's containers share. Pods of one container, and no sidecar, have none: their
+//! container owns its namespaces, and its init containers run before it at the same address.
 
 use skep_api::Pod;
 
@@ -13,7 +13,7 @@ const HOLDER_LOG_BYTES: u64 = 64 * 1024;
 
 /// True for pods whose containers share namespaces.
 pub fn needs_holder(pod: &Pod) -> bool {
-    pod.spec.containers.len() > 1
+    pod.spec.lasting_containers().count() > 1
 }
 
 /// The holder of a pod. Of the inputs it takes `cluster`, `node`, `attempt`, `network`, `address` and `dns`.

@@ -20,7 +20,7 @@ pub fn qos_class(pod: &Pod) -> QosClass {
 pub(super) fn effective(pod: &Pod, container: &Container) -> ResourceRequirements {
     let mut resources = container.resources.clone();
     let whole = &pod.spec.resources;
-    if pod.spec.containers.len() == 1 {
+    if pod.spec.lasting_containers().count() == 1 {
         for (name, request) in &whole.requests {
             resources.requests.entry(name.clone()).or_insert(*request);
         }

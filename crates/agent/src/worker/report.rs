@@ -47,7 +47,7 @@ impl Worker {
     pub(super) async fn watch_probes(&mut self) {
         let pod = Arc::clone(&self.desired.pod);
         let mut wanted = BTreeSet::new();
-        for container in &pod.spec.containers {
+        for container in pod.spec.lasting_containers() {
             let Some(run) = self
                 .observed
                 .latest(&container.name)
@@ -90,9 +90,10 @@ impl Worker {
     /// What was reported of this very run before the agent's restart.
     pub(super) fn known_of(&self, name: &str, id: &str) -> Probed {
         let id = format!("docker://{id}");
-        let statuses = &self.observed.status.container_statuses;
+        let status = &self.observed.status;
+        let statuses = status.container_statuses.iter();
         match statuses
-            .iter()
+            .chain(&status.init_container_statuses)
             .find(|status| status.name == name && status.container_id == id)
         {
             Some(status) => Probed {

@@ -59,12 +59,7 @@ const NOT_IMPLEMENTED: [(&str, &[&str]); 12] = [
     ),
     (
         "Container",
-        &[
-            "restartPolicy",
-            "restartPolicyRules",
-            "resizePolicy",
-            "volumeDevices",
-        ],
+        &["restartPolicyRules", "resizePolicy", "volumeDevices"],
     ),
     ("Lifecycle", &["stopSignal"]),
     ("LifecycleHandler", &["grpc"]),

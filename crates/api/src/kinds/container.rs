@@ -40,6 +40,10 @@ pub struct Container {
     /// What it needs and what it may use.
     #[serde(skip_serializing_if = "is_default")]
     pub resources: ResourceRequirements,
+    /// `Always` makes an init container a sidecar: those after it start once it has started, it is started again whenever it
+    /// ends, and it ends after the others. Other containers leave it out.
+    #[serde(skip_serializing_if = "is_default")]
+    pub restart_policy: Option<ContainerRestartPolicy>,
     /// Volumes it sees.
     #[serde(skip_serializing_if = "is_default")]
     pub volume_mounts: Vec<VolumeMount>,
@@ -87,6 +91,7 @@ impl Default for Container {
             env_from: Vec::new(),
             env: Vec::new(),
             resources: ResourceRequirements::default(),
+            restart_policy: None,
             volume_mounts: Vec::new(),
             liveness_probe: None,
             readiness_probe: None,
@@ -100,6 +105,13 @@ impl Default for Container {
             tty: false,
         }
     }
+}
+
+/// Whether a container is started again, whatever the pod says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ContainerRestartPolicy {
+    /// Whenever it has ended.
+    Always,
 }
 
 /// When an image is pulled.

@@ -54,20 +54,39 @@ impl PodSpec {
         total
     }
 
-    /// What the containers need: for each resource the sum over them, or what the neediest init container asks for where
-    /// that is more. Limits stand in for requests that are not stated.
+    /// What the containers need: for each resource the sum over them and the sidecars, or what the neediest init container
+    /// asks for, with the sidecars before it, where that is more. Limits stand in for requests that are not stated.
     pub fn container_requests(&self) -> ResourceList {
-        let mut total = ResourceList::new();
-        for container in &self.containers {
-            for (resource, amount) in container.requests() {
-                *total.entry(resource.clone()).or_default() += amount;
+        self.at_most(|container| {
+            container
+                .requests()
+                .map(|(name, amount)| (name.clone(), amount))
+                .collect()
+        })
+    }
+
+    /// Summed up over the containers that run at the same time, at the time when that is most.
+    pub(crate) fn at_most(&self, of: impl Fn(&Container) -> ResourceList) -> ResourceList {
+        let (mut lasting, mut most) = (ResourceList::new(), ResourceList::new());
+        for container in &self.init_containers {
+            let own = of(container);
+            if container.is_sidecar() {
+                add(&mut lasting, own);
+                continue;
+            }
+            for (resource, amount) in own {
+                let before = lasting.get(&resource).copied().unwrap_or_default();
+                let peak = most.entry(resource).or_default();
+                *peak = (*peak).max(amount + before);
             }
         }
-        for container in &self.init_containers {
-            for (resource, amount) in container.requests() {
-                let most = total.entry(resource.clone()).or_default();
-                *most = (*most).max(amount);
-            }
+        let mut total = lasting;
+        for container in &self.containers {
+            add(&mut total, of(container));
+        }
+        for (resource, peak) in most {
+            let amount = total.entry(resource).or_default();
+            *amount = (*amount).max(peak);
         }
         total
     }
@@ -105,10 +124,18 @@ impl PodSpec {
         }
     }
 
+    /// The containers that last as long as the pod does: sidecars, then the others.
+    pub fn lasting_containers(&self) -> impl Iterator<Item = &Container> {
+        let sidecars = self
+            .init_containers
+            .iter()
+            .filter(|container| container.is_sidecar());
+        sidecars.chain(&self.containers)
+    }
+
     /// Ports of the containers that take a port of the node.
     pub fn host_ports(&self) -> impl Iterator<Item = &ContainerPort> {
-        self.containers
-            .iter()
+        self.lasting_containers()
             .flat_map(|container| &container.ports)
             .filter(|port| port.host_port != 0)
     }
@@ -124,7 +151,18 @@ impl PodSpec {
     }
 }
 
+fn add(sum: &mut ResourceList, amounts: ResourceList) {
+    for (resource, amount) in amounts {
+        *sum.entry(resource).or_default() += amount;
+    }
+}
+
 impl Container {
+    /// True for an init container that lasts as long as the pod does.
+    pub fn is_sidecar(&self) -> bool {
+        self.restart_policy.is_some()
+    }
+
     /// What is set aside of one resource; the limit where no request is stated.
     pub fn request(&self, resource: &str) -> Option<Quantity> {
         self.resources
@@ -205,6 +243,25 @@ mod tests {
             ],
         );
         assert_eq!(spec.requests(), list(&[("cpu", "2"), ("memory", "128Mi")]));
+    }
+
+    #[test]
+    fn sidecars_count_with_what_runs_beside_them() {
+        let sidecar = |cpu: &str| Container {
+            restart_policy: Some(crate::ContainerRestartPolicy::Always),
+            ..container(&[("cpu", cpu)], &[("memory", "64Mi")])
+        };
+        // As in Kubernetes: an init container runs beside the sidecars before it, the others beside all of them.
+        let init = |cpu: &str| container(&[("cpu", cpu)], &[]);
+        let main = container(&[("cpu", "500m")], &[]);
+        let spec = pod(
+            vec![sidecar("100m"), init("2"), sidecar("200m")],
+            vec![main.clone()],
+        );
+        assert_eq!(spec.requests(), list(&[("cpu", "2100m"), ("memory", "128Mi")]));
+        assert_eq!(spec.limits(), list(&[("memory", "128Mi")]));
+        let spec = pod(vec![init("300m"), sidecar("100m"), sidecar("200m")], vec![main]);
+        assert_eq!(spec.requests(), list(&[("cpu", "800m"), ("memory", "128Mi")]));
     }
 
     #[test]

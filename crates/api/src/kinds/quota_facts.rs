@@ -132,21 +132,10 @@ fn crosses_namespaces(spec: &PodSpec) -> bool {
 }
 
 impl PodSpec {
-    /// What the pod may use at most: what is stated for it as a whole, or for each resource the sum over the containers, or an
-    /// init container's where that is more. Resources without limit are left out.
+    /// What the pod may use at most: what is stated for it as a whole, or for each resource the sum over the containers and
+    /// sidecars, or an init container's, with the sidecars before it, where that is more. Resources without limit are left out.
     pub fn limits(&self) -> ResourceList {
-        let mut total = ResourceList::new();
-        for container in &self.containers {
-            for (name, amount) in &container.resources.limits {
-                *total.entry(name.clone()).or_default() += *amount;
-            }
-        }
-        for container in &self.init_containers {
-            for (name, amount) in &container.resources.limits {
-                let most = total.entry(name.clone()).or_default();
-                *most = (*most).max(*amount);
-            }
-        }
+        let mut total = self.at_most(|container| container.resources.limits.clone());
         total.extend(self.resources.limits.clone());
         total
     }

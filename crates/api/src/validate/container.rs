@@ -22,11 +22,17 @@ pub(super) fn all(spec: &PodSpec, path: &Path<'_>, errors: &mut Errors) {
     for (index, container) in spec.init_containers.iter().enumerate() {
         name(container, &init.index(index), &mut seen, errors);
         check(container, spec, &init.index(index), errors);
-        runs_to_its_end(container, &init.index(index), errors);
+        if !container.is_sidecar() {
+            runs_to_its_end(container, &init.index(index), errors);
+        }
     }
     for (index, container) in spec.containers.iter().enumerate() {
         name(container, &main.index(index), &mut seen, errors);
         check(container, spec, &main.index(index), errors);
+        if container.is_sidecar() {
+            let message = "must be left out: only init containers may have one of their own";
+            errors.forbidden(&main.index(index).field("restartPolicy"), message);
+        }
     }
     host_ports(spec, &main, errors);
 }
@@ -66,7 +72,10 @@ fn runs_to_its_end(container: &Container, path: &Path<'_>, errors: &mut Errors) 
         ("lifecycle", container.lifecycle.is_some()),
     ] {
         if is_set {
-            errors.forbidden(&path.field(field), "must be left out of init containers");
+            errors.forbidden(
+                &path.field(field),
+                "must be left out of init containers, except of those with restartPolicy: Always",
+            );
         }
     }
 }

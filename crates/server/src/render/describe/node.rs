@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use skep_api::{Node, NodeCondition, Pod, PodSpec, Quantity, ResourceList, Taint, Time, well_known};
+use skep_api::{Node, NodeCondition, Pod, Quantity, ResourceList, Taint, Time, well_known};
 use skep_state::State;
 
 use super::{labels, lookup, names, page::Page};
@@ -92,7 +92,7 @@ fn system_info(page: &mut Page, node: &Node) {
 fn pod_table(page: &mut Page, node: &Node, pods: &[&Pod], now: Time) {
     page.field(0, "Non-terminated Pods", format!("({} in total)", pods.len()));
     let row = |pod: &&Pod| {
-        let (requests, limits) = (pod.requests(), limits(&pod.spec));
+        let (requests, limits) = (pod.requests(), pod.spec.limits());
         vec![
             or_none(&pod.metadata.namespace),
             pod.metadata.name.clone(),
@@ -119,7 +119,7 @@ fn allocated(page: &mut Page, node: &Node, pods: &[&Pod]) {
     let (mut requests, mut most) = (ResourceList::new(), ResourceList::new());
     for pod in pods {
         add(&mut requests, pod.requests());
-        add(&mut most, limits(&pod.spec));
+        add(&mut most, pod.spec.limits());
     }
     page.heading(0, "Allocated resources");
     page.text(1, "(Total limits may be over 100 percent, i.e., overcommitted.)");
@@ -166,21 +166,6 @@ fn add(total: &mut ResourceList, amounts: ResourceList) {
     for (name, amount) in amounts {
         *total.entry(name).or_default() += amount;
     }
-}
-
-/// What the pod may use at most: for each resource the sum over the containers, or an init container's where that is more.
-fn limits(spec: &PodSpec) -> ResourceList {
-    let mut total = ResourceList::new();
-    for container in &spec.containers {
-        add(&mut total, container.resources.limits.clone());
-    }
-    for container in &spec.init_containers {
-        for (name, amount) in &container.resources.limits {
-            let most = total.entry(name.clone()).or_default();
-            *most = (*most).max(*amount);
-        }
-    }
-    total
 }
 
 /// `250m (6%)`: an amount, and its share of what pods may ask for; extended resources have no share.

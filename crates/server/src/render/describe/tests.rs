@@ -239,6 +239,20 @@ fn a_pod_without_a_node_gives_the_schedulers_words() {
 }
 
 #[test]
+fn a_pod_that_is_being_moved_says_where_to_and_why() {
+    let mark = r#"{"since":"2026-01-01T00:00:00Z","to":"b","why":"a uses 92% of its cpu","overfull":true}"#;
+    let pod = bound("web")
+        .annotation("skep.io/rebalance-move", mark)
+        .ready()
+        .build();
+    let state = state([node("a").object()]);
+    let text = describe(&state, &pod.into(), at(60));
+    let line = text.lines().find(|line| line.starts_with("Moves To")).unwrap();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    assert_eq!(words.join(" "), "Moves To: b: a uses 92% of its cpu");
+}
+
+#[test]
 fn a_pod_on_a_lost_node_waits_for_the_node() {
     let pod = bound("web").waiting("ContainerCreating", "").build();
     assert_eq!(

@@ -1,6 +1,8 @@
 //! Pods as rows: the status in one word is the part with the rules.
 
-use skep_api::{Condition, ContainerState, ContainerStateTerminated, ContainerStatus, Pod, PodPhase, Time};
+use skep_api::{
+    Condition, Container, ContainerState, ContainerStateTerminated, ContainerStatus, Pod, PodPhase, Time,
+};
 
 use super::{AGE, Column, NAME, shown, wide};
 use crate::render::{age::age, cells::or_none};
@@ -37,7 +39,7 @@ pub(super) fn row(pod: &Pod, now: Time) -> Vec<String> {
     };
     vec![
         pod.metadata.name.clone(),
-        format!("{}/{}", summary.ready, pod.spec.containers.len()),
+        format!("{}/{}", summary.ready, pod.spec.lasting_containers().count()),
         summary.status,
         restarts,
         age(now, pod.metadata.creation_timestamp),
@@ -58,6 +60,8 @@ struct Summary {
     status: String,
     ready: usize,
     restarts: i32,
+    /// Those of sidecars alone; init containers that are over count no more.
+    of_sidecars: i32,
     last_restart: Option<Time>,
 }
 
@@ -73,6 +77,7 @@ impl Summary {
             status: word,
             ready: 0,
             restarts: 0,
+            of_sidecars: 0,
             last_restart: None,
         };
         let initializing = summary.look_at_init_containers(pod);
@@ -95,8 +100,17 @@ impl Summary {
 
     /// Takes the word from the first init container that has not succeeded; true where there is one.
     fn look_at_init_containers(&mut self, pod: &Pod) -> bool {
+        let containers = &pod.spec.init_containers;
         for (index, container) in pod.status.init_container_statuses.iter().enumerate() {
             self.count(container);
+            let is_sidecar = containers.get(index).is_some_and(Container::is_sidecar);
+            if is_sidecar {
+                self.of_sidecars += container.restart_count;
+            }
+            if is_sidecar && container.started == Some(true) {
+                self.ready += usize::from(container.ready);
+                continue;
+            }
             let ContainerState {
                 waiting, terminated, ..
             } = &container.state;
@@ -115,7 +129,7 @@ impl Summary {
 
     /// Takes the word from the first container that does not run.
     fn look_at_containers(&mut self, pod: &Pod) {
-        self.restarts = 0;
+        self.restarts = self.of_sidecars;
         let mut running = false;
         for container in pod.status.container_statuses.iter().rev() {
             self.count(container);

@@ -286,3 +286,26 @@ fn a_pod_with_one_container_done_is_running_or_not_ready() {
     half.status.container_statuses.reverse();
     check_pod(&half, "1/2 NotReady 0");
 }
+
+#[test]
+fn sidecars_count_beside_the_others_once_they_have_started() {
+    let sidecar = |started: bool, restart_count: i32| ContainerStatus {
+        name: "proxy".into(),
+        state: running(),
+        started: Some(started),
+        ready: started,
+        restart_count,
+        ..ContainerStatus::default()
+    };
+    let attended = |pod: skep_testkit::PodBuilder| {
+        let mut pod = pod.init("proxy", "1").build();
+        pod.spec.init_containers[0].restart_policy = Some(skep_api::ContainerRestartPolicy::Always);
+        pod
+    };
+    let mut starting = attended(pod("web").node("a"));
+    starting.status.init_container_statuses = vec![sidecar(false, 0)];
+    check_pod(&starting, "0/2 Init:0/1 0");
+    let mut up = attended(pod("web").node("a").ready());
+    up.status.init_container_statuses = vec![sidecar(true, 3)];
+    check_pod(&up, "2/2 Running 3");
+}

@@ -125,7 +125,9 @@ impl View<'_> {
         let succeeded =
             |state: &ContainerState| state.terminated.as_ref().is_some_and(|end| end.exit_code == 0);
         let (index, container) = containers.iter().enumerate().find(|(_, container)| {
-            !status_of(statuses, container).is_some_and(|status| succeeded(&status.state))
+            !status_of(statuses, container).is_some_and(|status| {
+                succeeded(&status.state) || container.is_sidecar() && status.started == Some(true)
+            })
         })?;
         let title = format!(
             "init container \"{}\" ({} of {})",
@@ -134,6 +136,7 @@ impl View<'_> {
             containers.len()
         );
         let wait = match status_of(statuses, container) {
+            Some(status) if container.is_sidecar() => self.container(container, status),
             Some(status) => match &status.state {
                 ContainerState {
                     running: Some(running),
@@ -152,13 +155,15 @@ impl View<'_> {
     }
 
     fn containers(&self) -> Vec<String> {
-        let statuses = &self.pod.status.container_statuses;
-        let wait = |container| match status_of(statuses, container) {
+        let status = &self.pod.status;
+        let wait = |container: &Container| match status_of(&status.container_statuses, container)
+            .or_else(|| status_of(&status.init_container_statuses, container))
+        {
             None => Some(format!("container \"{}\" to be started", container.name)),
             Some(status) if status.ready => None,
             Some(status) => Some(self.container(container, status)),
         };
-        self.pod.spec.containers.iter().filter_map(wait).collect()
+        self.pod.spec.lasting_containers().filter_map(wait).collect()
     }
 
     fn container(&self, container: &Container, status: &ContainerStatus) -> String {
