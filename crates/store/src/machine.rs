@@ -107,7 +107,10 @@ impl Machine {
             .take_entries()
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let mut state = self.shared.state();
-        let outcomes = entries.iter().map(|entry| state.apply(entry)).collect();
+        let outcomes = entries
+            .into_iter()
+            .map(|entry| state.apply_owned(entry))
+            .collect();
         self.shared.replace(state);
         Ok(outcomes)
     }
