@@ -25,6 +25,7 @@ mod path;
 mod quantity;
 pub mod schema;
 mod selector;
+mod shared;
 pub mod status;
 mod suggest;
 mod time;
@@ -57,6 +58,7 @@ pub use meta::{ObjectMeta, OwnerReference};
 pub use object::{DecodeError, Object, Resource};
 pub use quantity::{ParseQuantityError, Quantity};
 pub use selector::{LabelSelector, LabelSelectorOperator, LabelSelectorRequirement};
+pub use shared::Shared;
 pub use time::Time;
 pub use wire::{Struct, StructError};
 

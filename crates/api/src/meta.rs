@@ -58,6 +58,17 @@ impl ObjectMeta {
         ObjectKey::new(&self.namespace, &self.name)
     }
 
+    /// Namespace, name and uid alone.
+    #[must_use]
+    pub fn identity(self) -> Self {
+        Self {
+            name: self.name,
+            namespace: self.namespace,
+            uid: self.uid,
+            ..Self::default()
+        }
+    }
+
     /// The owner that manages this object, if any.
     pub fn controller(&self) -> Option<&OwnerReference> {
         self.owner_references.iter().find(|owner| owner.controller)

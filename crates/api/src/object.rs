@@ -102,6 +102,30 @@ macro_rules! objects {
                 }
             }
 
+            /// As [`Object::copy_status`], without a copy.
+            pub fn take_status(&mut self, from: Self) -> bool {
+                match (self, from) {
+                    $($((Self::$kind(to), Self::$kind(from)) => {
+                        to.$status = from.$status;
+                        true
+                    })?)*
+                    _ => false,
+                }
+            }
+
+            /// What names it, and its status: all that a change of a status says. Kinds without a status stay as they are.
+            #[must_use]
+            pub fn only_status(self) -> Self {
+                match self {
+                    $($(Self::$kind(object) => Self::from($kind {
+                        metadata: object.metadata.identity(),
+                        $status: object.$status,
+                        ..$kind::default()
+                    }),)?)*
+                    other => other,
+                }
+            }
+
             fn body_from_value(kind: Kind, value: Value) -> Result<Self, serde_json::Error> {
                 Ok(match kind { $(Kind::$kind => Self::$kind(serde_json::from_value(value)?),)* })
             }

@@ -908,7 +908,8 @@ fn only_init_containers_may_be_sidecars_and_those_may_be_probed() {
             Forbidden spec.containers[0].restartPolicy: must be left out: only init containers may have one of their own
         "#]],
     );
-    let other = json!({ "spec": { "initContainers": [{ "name": "a", "image": "a:1", "restartPolicy": "Never" }] } });
+    let other =
+        json!({ "spec": { "initContainers": [{ "name": "a", "image": "a:1", "restartPolicy": "Never" }] } });
     refused(
         with(pod(), &other),
         &expect![[r#"

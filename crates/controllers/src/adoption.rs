@@ -19,15 +19,15 @@ impl Controller for AdoptionController {
             return Vec::new();
         };
         let mut keys = Vec::new();
-        if owner_kind(event.kind).is_some()
-            && event.before.as_deref().is_none_or(|old| tied(old) != tied(after))
-        {
+        let retied = || event.before.as_deref().is_none_or(|old| tied(old) != tied(after));
+        // Nearly all are made by their owner, and stay with it.
+        if owner_kind(event.kind).is_some() && retied() && references(state, after).is_some() {
             keys.push(ObjectKey::cluster(&after.meta().uid));
         }
         if event.before.is_none()
             && let Some((dependents, selector)) = selects(after)
         {
-            let objects = state.objects(dependents, Some(&event.key.namespace));
+            let objects = state.unmanaged(dependents, &event.key.namespace);
             let orphans = objects
                 .map(|object| object.meta())
                 .filter(|meta| is_orphan(meta, selector));
@@ -49,24 +49,26 @@ impl Controller for AdoptionController {
         let Some(object) = ctx.state.by_uid(&key.name) else {
             return result;
         };
-        let Some(owner_kind) = owner_kind(object.kind()) else {
-            return result;
-        };
-        let meta = object.meta();
-        if meta.is_deleting() {
-            return result;
-        }
-        let references = match meta.controller() {
-            None => adopted(ctx.state, owner_kind, object),
-            Some(owner) if owner.kind == owner_kind.as_str() => released(ctx.state, meta, owner),
-            Some(_) => None,
-        };
-        if let Some(references) = references {
+        if let Some(references) = references(ctx.state, object) {
             let mut object = Object::clone(object);
             object.meta_mut().owner_references = references;
             result.changes.push(Change::update(object));
         }
         result
+    }
+}
+
+/// The owner references that the object should have; `None` where it has them.
+fn references(state: &State, object: &Object) -> Option<Vec<OwnerReference>> {
+    let owner_kind = owner_kind(object.kind())?;
+    let meta = object.meta();
+    if meta.is_deleting() {
+        return None;
+    }
+    match meta.controller() {
+        None => adopted(state, owner_kind, object),
+        Some(owner) if owner.kind == owner_kind.as_str() => released(state, meta, owner),
+        Some(_) => None,
     }
 }
 

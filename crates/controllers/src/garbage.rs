@@ -26,9 +26,12 @@ impl Controller for GarbageCollector {
         match (before, after) {
             (Some(gone), None) => uids.push(&gone.meta().uid),
             (before, Some(after)) => {
-                let tied = |object: &Object| object.meta().owner_references.clone();
-                let retied = before.is_none_or(|before| tied(before) != tied(after));
-                if (retied && !tied(after).is_empty()) || is_held(after.meta()) {
+                let owners = &after.meta().owner_references;
+                let retied = before.is_none_or(|before| before.meta().owner_references != *owners);
+                // An owner that goes later on tells of itself.
+                if (retied && owners.iter().any(|owner| !is_present(state, after.meta(), owner)))
+                    || is_held(after.meta())
+                {
                     uids.push(&after.meta().uid);
                 }
             }

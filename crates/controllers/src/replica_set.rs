@@ -126,7 +126,8 @@ fn failed(state: &State, namespace: Option<&str>) -> Vec<ObjectKey> {
 fn waits_for_adoption(state: &State, set: &ReplicaSet) -> bool {
     set.status.observed_generation == 0
         && state
-            .list::<Pod>(Some(&set.metadata.namespace))
+            .unmanaged(Kind::Pod, &set.metadata.namespace)
+            .filter_map(|object| Pod::from_object(object))
             .any(|pod| adoptable(&set.spec.selector, pod))
 }
 
@@ -139,7 +140,7 @@ fn sets_waiting(state: &State, namespace: &str) -> Vec<ObjectKey> {
 }
 
 fn adoptable(selector: &LabelSelector, pod: &Pod) -> bool {
-    is_active(pod) && pod.metadata.controller().is_none() && selector.matches(&pod.metadata.labels)
+    is_active(pod) && selector.matches(&pod.metadata.labels)
 }
 
 /// Creates missing pods; why not all of them can be created.

@@ -7,7 +7,7 @@ use skep_api::{Kind, Object, ObjectKey, Time};
 use crate::{
     Applied, Change, Effect, Entry, Outcome, Refusal, State, StateEvent, Verb,
     rules::{self, Step},
-    weight::{REFUSAL_WEIGHT, event_weight},
+    weight::{BESIDES_TEXT, event_weight, outcome_weight},
 };
 
 impl State {
@@ -16,35 +16,28 @@ impl State {
     /// Deterministic: equal states and entries give equal states and outcomes. Each accepted change that has an
     /// effect takes the next revision. An entry whose request id is remembered changes nothing and answers as before.
     pub fn apply(&mut self, entry: &Entry) -> Vec<Outcome> {
+        self.apply_owned(entry.clone())
+    }
+
+    /// As [`State::apply`], without a copy of the entry's objects.
+    pub fn apply_owned(&mut self, entry: Entry) -> Vec<Outcome> {
         if let Some(outcomes) = self.requests.get(&entry.request_id) {
             return outcomes.to_vec();
         }
-        let outcomes: Vec<_> = entry
-            .changes
-            .iter()
+        let changes = entry.changes.into_iter();
+        let outcomes: Vec<_> = changes
             .map(|change| self.apply_change(change, entry.now))
             .collect();
         if !entry.request_id.is_empty() {
-            let weight = outcomes.iter().map(|outcome| self.weight_of(outcome)).sum();
+            let weight = outcomes.iter().map(outcome_weight).sum();
             self.requests.remember(&entry.request_id, &outcomes, weight);
         }
         outcomes
     }
 
-    /// What remembering an outcome costs: the history has just weighed the object, as a rule.
-    pub(crate) fn weight_of(&self, outcome: &Outcome) -> u32 {
-        match outcome {
-            Ok(applied) => self
-                .history
-                .weight_at(applied.revision)
-                .unwrap_or_else(|| event_weight(&applied.object)),
-            Err(_) => REFUSAL_WEIGHT,
-        }
-    }
-
     /// What applying a change alone would come to. Nothing is changed, and nothing copied but the object.
     pub fn try_change(&self, change: &Change, now: Time) -> Outcome {
-        let (object, effect) = match self.decide(change, now, &mut Vec::new())? {
+        let (object, effect) = match self.decide(change.clone(), now, &mut Vec::new())? {
             Step::Nothing(object) => return Ok(unchanged(object)),
             Step::Put(object) if self.object(object.kind(), &object.key()).is_some() => {
                 (object, Effect::Modified)
@@ -65,19 +58,24 @@ impl State {
         self.requests.get(request_id)
     }
 
-    fn apply_change(&mut self, change: &Change, now: Time) -> Outcome {
-        if let Verb::All(changes) = &change.verb {
+    fn apply_change(&mut self, change: Change, now: Time) -> Outcome {
+        if let Verb::All(changes) = change.verb {
             return self.apply_all(changes, now);
         }
         let mut budgets = Vec::new();
+        let weight = news_of(&change);
         let step = self.decide(change, now, &mut budgets)?;
         for budget in budgets {
-            self.put(budget);
+            self.put(budget, None);
         }
-        Ok(self.take(step))
+        Ok(match step {
+            Step::Nothing(object) => unchanged(object),
+            Step::Put(object) => self.put(object, weight),
+            Step::Remove(object) => self.remove(object),
+        })
     }
 
-    fn apply_all(&mut self, changes: &[Change], now: Time) -> Outcome {
+    fn apply_all(&mut self, changes: Vec<Change>, now: Time) -> Outcome {
         let mut trial = self.clone();
         let mut last = Err(Refusal::Invalid("there is nothing to do".to_owned()));
         for change in changes {
@@ -88,17 +86,19 @@ impl State {
     }
 
     /// What becomes of the object the change is about. The budgets of an eviction, as they are then, go to `budgets`.
-    fn decide(&self, change: &Change, now: Time, budgets: &mut Vec<Object>) -> Result<Step, Refusal> {
+    fn decide(&self, change: Change, now: Time, budgets: &mut Vec<Object>) -> Result<Step, Refusal> {
         let only_if = &change.only_if;
-        match &change.verb {
+        match change.verb {
             Verb::Create(object) => {
-                let step = rules::create(self, object, only_if, now)?;
-                self.check_quotas(object, None)?;
+                let step = rules::create(self, *object, only_if, now)?;
+                if let Step::Put(object) = &step {
+                    self.check_quotas(object, None)?;
+                }
                 Ok(step)
             }
             Verb::Update(object) => {
                 let current = rules::present(self, object.kind(), &object.key(), only_if)?;
-                let step = rules::update(current, object)?;
+                let step = rules::update(current, *object)?;
                 if let Step::Put(object) = &step {
                     self.check_quotas(object, Some(current))?;
                 }
@@ -106,38 +106,31 @@ impl State {
             }
             Verb::UpdateStatus(object) => {
                 let current = rules::present(self, object.kind(), &object.key(), only_if)?;
-                rules::update_status(current, object)
+                rules::update_status(current, *object)
             }
             Verb::Delete { kind, key, options } => {
-                let current = rules::present(self, *kind, key, only_if)?;
-                rules::delete(current, options, now)
+                let current = rules::present(self, kind, &key, only_if)?;
+                rules::delete(current, &options, now)
             }
             Verb::Bind { pod, node } => {
-                let current = rules::present(self, Kind::Pod, pod, only_if)?;
-                rules::bind(current, node, now)
+                let current = rules::present(self, Kind::Pod, &pod, only_if)?;
+                rules::bind(current, &node, now)
             }
             // Taken apart before.
             Verb::All(_) => Err(Refusal::Invalid(
                 "changes within changes are not taken".to_owned(),
             )),
             Verb::Evict { pod, options } => {
-                let current = rules::present(self, Kind::Pod, pod, only_if)?;
-                let (taken_from, step) = rules::evict(self, current, options, now)?;
+                let current = rules::present(self, Kind::Pod, &pod, only_if)?;
+                let (taken_from, step) = rules::evict(self, current, &options, now)?;
                 *budgets = taken_from;
                 Ok(step)
             }
         }
     }
 
-    fn take(&mut self, step: Step) -> Applied {
-        match step {
-            Step::Nothing(object) => unchanged(object),
-            Step::Put(object) => self.put(object),
-            Step::Remove(object) => self.remove(object),
-        }
-    }
-
-    fn put(&mut self, object: Object) -> Applied {
+    /// `weight` is what is new about the object; `None` where that is all of it.
+    fn put(&mut self, object: Object, weight: Option<u32>) -> Applied {
         let object = self.stamped(object);
         let (key, before) = self.tables[object.kind() as usize].put(object.clone());
         self.indexes.follow(&key, before.as_deref(), Some(&object));
@@ -147,7 +140,8 @@ impl State {
         } else {
             Effect::Added
         };
-        self.record(key, before, Some(object.clone()), &object);
+        let weight = weight.unwrap_or_else(|| event_weight(&object));
+        self.record(key, before, Some(object.clone()), &object, weight);
         Applied {
             revision: self.revision,
             object,
@@ -161,7 +155,8 @@ impl State {
         let (key, before) = removed.expect("what is removed was there");
         self.indexes.follow(&key, Some(&before), None);
         self.follow_quotas(Some(&before), None);
-        self.record(key, Some(before), None, &object);
+        let weight = event_weight(&object);
+        self.record(key, Some(before), None, &object, weight);
         Applied {
             revision: self.revision,
             object,
@@ -180,6 +175,7 @@ impl State {
         before: Option<Arc<Object>>,
         after: Option<Arc<Object>>,
         newest: &Object,
+        weight: u32,
     ) {
         let event = StateEvent {
             revision: self.revision,
@@ -188,7 +184,17 @@ impl State {
             before,
             after,
         };
-        self.history.push(event, event_weight(newest));
+        self.history.push(event, weight);
+    }
+}
+
+/// What the history holds because of a change of a status or a place, besides what objects share; `None` for all other changes,
+/// which bring a whole object.
+fn news_of(change: &Change) -> Option<u32> {
+    match &change.verb {
+        Verb::UpdateStatus(object) => Some(event_weight(object)),
+        Verb::Bind { .. } => Some(BESIDES_TEXT),
+        _ => None,
     }
 }
 

@@ -216,7 +216,8 @@ impl Change {
         }
     }
 
-    /// Replaces the status of the object with this uid, whatever its revision: status has one writer.
+    /// Replaces the status of the object with this uid, whatever its revision: status has one writer. Nothing else of the
+    /// object goes onto the log.
     pub fn update_status(object: impl Into<Object>) -> Self {
         let object = object.into();
         let only_if = Precondition {
@@ -225,7 +226,7 @@ impl Change {
         };
         Self {
             only_if,
-            verb: Verb::UpdateStatus(Box::new(object)),
+            verb: Verb::UpdateStatus(Box::new(object.only_status())),
         }
     }
 

@@ -69,11 +69,6 @@ impl History {
         self.trim(HISTORY_EVENTS_MAX, HISTORY_WEIGHT_MAX);
     }
 
-    /// What the event of this revision weighs, where it is there.
-    pub(crate) fn weight_at(&self, revision: u64) -> Option<u32> {
-        self.events.get(&revision).map(|kept| kept.weight)
-    }
-
     pub(crate) fn since(&self, revision: u64) -> Result<impl Iterator<Item = &Arc<StateEvent>>, Compacted> {
         if revision < self.oldest {
             return Err(Compacted { oldest: self.oldest });

@@ -9,6 +9,7 @@ use skep_api::{Kind, Object, ObjectKey};
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Indexes {
     uids: OrdMap<Arc<str>, (Kind, Arc<ObjectKey>)>,
+    /// Objects by owner; pods and replica sets that nobody manages are at the empty uid.
     owners: OrdSet<(Arc<str>, Kind, Arc<ObjectKey>)>,
     /// Pods by node; unbound pods are at the empty name.
     pods: OrdSet<(Arc<str>, Arc<ObjectKey>)>,
@@ -58,20 +59,19 @@ impl Indexes {
     }
 
     fn follow_owners(&mut self, key: &Arc<ObjectKey>, before: Option<&Object>, after: Option<&Object>) {
-        let references =
-            |object: Option<&'_ Object>| object.map_or(&[][..], |o| &o.meta().owner_references).to_vec();
-        let (old, new) = match (before, after) {
-            (Some(old), Some(new)) if old.meta().owner_references == new.meta().owner_references => return,
-            (old, new) => (references(old), references(new)),
-        };
+        if let (Some(old), Some(new)) = (before, after)
+            && old.meta().owner_references == new.meta().owner_references
+        {
+            return;
+        }
         let Some(kind) = before.or(after).map(Object::kind) else {
             return;
         };
-        for owner in old {
-            self.owners.remove(&(Arc::from(owner.uid), kind, key.clone()));
+        for owner in before.into_iter().flat_map(owners) {
+            self.owners.remove(&(Arc::from(owner), kind, key.clone()));
         }
-        for owner in new {
-            let uid = self.shared_uid(&owner.uid);
+        for owner in after.into_iter().flat_map(owners) {
+            let uid = self.shared_uid(owner);
             self.owners.insert((uid, kind, key.clone()));
         }
     }
@@ -110,6 +110,19 @@ impl Indexes {
 /// Entries share their texts: mostly it is enough to look where they are.
 fn is_same(one: &Arc<str>, other: &Arc<str>) -> bool {
     Arc::ptr_eq(one, other) || one == other
+}
+
+/// The uids of its owners; the empty one as well where none of them manages it.
+fn owners(object: &Object) -> impl Iterator<Item = &str> {
+    let meta = object.meta();
+    let orphan = meta.controller().is_none() && managed(object.kind());
+    let uids = meta.owner_references.iter().map(|owner| owner.uid.as_str());
+    uids.chain(orphan.then_some(""))
+}
+
+/// Kinds whose objects are taken over by the owner that selects them.
+fn managed(kind: Kind) -> bool {
+    matches!(kind, Kind::Pod | Kind::ReplicaSet)
 }
 
 /// The node a pod is bound to, empty for none; `None` for other kinds.

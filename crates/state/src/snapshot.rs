@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use skep_api::{Kind, Object};
 
-use crate::{Outcome, State, history::History};
+use crate::{Outcome, State, history::History, weight::outcome_weight};
 
 /// Why a stream of records is not a state.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +132,7 @@ impl Restore {
             }
             (1.., Read::Object(object)) => self.insert(*object),
             (1.., Read::Request { id, outcomes }) => {
-                let weight = outcomes.iter().map(|outcome| self.state.weight_of(outcome)).sum();
+                let weight = outcomes.iter().map(outcome_weight).sum();
                 self.state.requests.remember(&id, &outcomes, weight);
             }
             _ => return Err(RestoreError::Order { index }),

@@ -85,6 +85,18 @@ impl State {
             .filter_map(|(kind, key)| self.object(kind, key))
     }
 
+    /// The pods, or replica sets, of a namespace that no owner manages; nothing for other kinds.
+    pub fn unmanaged<'a>(
+        &'a self,
+        kind: Kind,
+        namespace: &'a str,
+    ) -> impl Iterator<Item = &'a Arc<Object>> + use<'a> {
+        self.indexes
+            .owned_by("")
+            .filter(move |(of, key)| *of == kind && key.namespace == namespace)
+            .filter_map(|(kind, key)| self.object(kind, key))
+    }
+
     /// The object with this uid.
     pub fn by_uid(&self, uid: &str) -> Option<&Arc<Object>> {
         self.indexes

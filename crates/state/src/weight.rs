@@ -4,11 +4,13 @@ use std::io::{self, Write};
 
 use skep_api::Object;
 
+use crate::Outcome;
+
 /// What an object takes in memory beyond its text, roughly: the typed fields, mostly empty.
-const BESIDES_TEXT: u32 = 1536;
+pub(crate) const BESIDES_TEXT: u32 = 1536;
 
 /// What a refusal takes, roughly.
-pub(crate) const REFUSAL_WEIGHT: u32 = 512;
+const REFUSAL_WEIGHT: u32 = 512;
 
 /// What keeping an object in the history or among the answers takes, in bytes: the same on every replica.
 pub(crate) fn event_weight(object: &Object) -> u32 {
@@ -17,6 +19,13 @@ pub(crate) fn event_weight(object: &Object) -> u32 {
     u32::try_from(counter.0)
         .unwrap_or(u32::MAX)
         .saturating_add(BESIDES_TEXT)
+}
+
+/// What keeping an answer takes, in bytes: the same on every replica.
+pub(crate) fn outcome_weight(outcome: &Outcome) -> u32 {
+    outcome
+        .as_ref()
+        .map_or(REFUSAL_WEIGHT, |applied| event_weight(&applied.object))
 }
 
 struct Counter(u64);

@@ -11,8 +11,12 @@ use tokio::sync::oneshot;
 /// Who waits for which request, until this server's own state has it.
 #[derive(Debug, Default)]
 pub(crate) struct Awaited {
-    by_request: Mutex<HashMap<String, Vec<oneshot::Sender<Vec<Outcome>>>>>,
+    by_request: Mutex<HashMap<String, Listeners>>,
 }
+
+/// Who waits for the same request.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners(Vec<oneshot::Sender<Vec<Outcome>>>);
 
 /// A wait for one request. Dropping it gives up.
 #[derive(Debug)]
@@ -26,7 +30,11 @@ impl Awaited {
     /// Waits for a request from now on: begin before it is sent.
     pub(crate) fn wait_for(self: &Arc<Self>, request_id: &str) -> Wait {
         let (sender, outcomes) = oneshot::channel();
-        self.lock().entry(request_id.to_owned()).or_default().push(sender);
+        self.lock()
+            .entry(request_id.to_owned())
+            .or_default()
+            .0
+            .push(sender);
         Wait {
             awaited: self.clone(),
             request_id: request_id.to_owned(),
@@ -34,38 +42,40 @@ impl Awaited {
         }
     }
 
-    /// Tells those who wait for these entries; call once readers see what they changed.
-    pub(crate) fn applied(&self, entries: &[Entry], outcomes: &[Vec<Outcome>]) {
+    /// Those who wait for some of these entries, by their places: to be told once readers see what the entries changed.
+    pub(crate) fn among(&self, entries: &[Entry]) -> Vec<(usize, Listeners)> {
         let mut by_request = self.lock();
         if by_request.is_empty() {
-            return;
+            return Vec::new();
         }
-        for (entry, outcomes) in entries.iter().zip(outcomes) {
-            tell(by_request.remove(&entry.request_id), outcomes);
-        }
+        let waits = |(place, entry): (usize, &Entry)| Some((place, by_request.remove(&entry.request_id)?));
+        entries.iter().enumerate().filter_map(waits).collect()
     }
 
-    /// As [`Self::applied`], after the whole state was replaced by a newer one.
+    /// Tells those who wait for something that is in a state that has replaced the whole of this server's.
     pub(crate) fn replaced(&self, state: &State) {
         self.lock()
             .retain(|request_id, waiting| match state.answered(request_id) {
                 Some(outcomes) => {
-                    tell(Some(std::mem::take(waiting)), outcomes);
+                    std::mem::take(waiting).tell(outcomes);
                     false
                 }
                 None => true,
             });
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Vec<oneshot::Sender<Vec<Outcome>>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, Listeners>> {
         self.by_request.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn tell(waiting: Option<Vec<oneshot::Sender<Vec<Outcome>>>>, outcomes: &[Outcome]) {
-    for waiting in waiting.into_iter().flatten() {
-        // Nobody may be waiting any more.
-        waiting.send(outcomes.to_vec()).ok();
+impl Listeners {
+    /// Tells them what came of their request.
+    pub(crate) fn tell(self, outcomes: &[Outcome]) {
+        for waiting in self.0 {
+            // Nobody may be waiting any more.
+            waiting.send(outcomes.to_vec()).ok();
+        }
     }
 }
 
@@ -81,8 +91,8 @@ impl Drop for Wait {
         self.outcomes.close();
         let mut by_request = self.awaited.lock();
         if let Some(waiting) = by_request.get_mut(&self.request_id) {
-            waiting.retain(|sender| !sender.is_closed());
-            if waiting.is_empty() {
+            waiting.0.retain(|sender| !sender.is_closed());
+            if waiting.0.is_empty() {
                 by_request.remove(&self.request_id);
             }
         }
@@ -108,7 +118,12 @@ mod tests {
         let awaited = Arc::new(Awaited::default());
         let [mut one, mut other, gone] = [(); 3].map(|()| awaited.wait_for("a"));
         drop(gone);
-        awaited.applied(&[entry("b"), entry("a")], &[Vec::new(), Vec::new()]);
+        let among = awaited.among(&[entry("b"), entry("a")]);
+        assert_eq!(among.len(), 1);
+        for (place, listeners) in among {
+            assert_eq!(place, 1);
+            listeners.tell(&[]);
+        }
         assert_eq!(
             (one.outcomes().await, other.outcomes().await),
             (Some(vec![]), Some(vec![]))

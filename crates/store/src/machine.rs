@@ -118,9 +118,15 @@ impl Machine {
             .take_entries()
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         let mut state = self.shared.state();
-        let outcomes: Vec<_> = entries.iter().map(|entry| state.apply(entry)).collect();
+        let awaited = self.shared.awaited.among(&entries);
+        let outcomes: Vec<_> = entries
+            .into_iter()
+            .map(|entry| state.apply_owned(entry))
+            .collect();
         self.shared.replace(state);
-        self.shared.awaited.applied(&entries, &outcomes);
+        for (place, listeners) in awaited {
+            listeners.tell(&outcomes[place]);
+        }
         Ok(outcomes)
     }
 }

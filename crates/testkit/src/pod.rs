@@ -18,7 +18,7 @@ builder!(PodBuilder, Pod);
 pub fn pod(name: &str) -> PodBuilder {
     PodBuilder(Pod {
         metadata: meta("default", name),
-        spec: pod_spec(),
+        spec: pod_spec().into(),
         status: PodStatus::default(),
     })
 }

@@ -76,7 +76,7 @@ fn template(name: &str) -> PodTemplateSpec {
             labels: labels(name),
             ..ObjectMeta::default()
         },
-        spec: pod_spec(),
+        spec: pod_spec().into(),
     }
 }
 

@@ -1,13 +1,14 @@
 //! The pods of one simulated agent: what it was given, and what it has to say of them when.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, VecDeque, btree_map::Entry},
     sync::{Arc, atomic::Ordering},
 };
 
+use serde_json::Value;
 use skep_api::{
-    Condition, ConditionStatus, ContainerState, ContainerStateRunning, ContainerStatus, Object, Pod, PodIp,
-    PodPhase, PodStatus, Time, convert,
+    Condition, ConditionStatus, ContainerState, ContainerStateRunning, ContainerStatus, PodIp, PodPhase,
+    PodStatus, Struct, Time,
     proto::{Assignments, PodReport},
 };
 use tokio::time::Instant;
@@ -32,7 +33,7 @@ pub(super) struct Pods {
 }
 
 struct Held {
-    pod: Pod,
+    pod: Assigned,
     /// As it was reported.
     running: Option<PodReport>,
     ending: bool,
@@ -52,21 +53,12 @@ impl Pods {
 
     /// Takes in what the server wants.
     pub(super) fn assign(&mut self, news: Assignments, at: Instant) {
-        let objects = news
-            .upserts
-            .into_iter()
-            .filter_map(|document| convert::from_struct(document).ok());
-        let pods: Vec<Pod> = objects
-            .filter_map(|object| match object {
-                Object::Pod(pod) => Some(*pod),
-                _ => None,
-            })
-            .collect();
+        let pods: Vec<Assigned> = news.upserts.into_iter().filter_map(Assigned::read).collect();
         if news.snapshot {
             let gone: Vec<String> = self
                 .by_uid
                 .keys()
-                .filter(|uid| !pods.iter().any(|pod| pod.metadata.uid == **uid))
+                .filter(|uid| !pods.iter().any(|pod| pod.uid == **uid))
                 .cloned()
                 .collect();
             gone.iter().for_each(|uid| self.forget(uid));
@@ -116,19 +108,24 @@ impl Pods {
         reports
     }
 
-    fn take(&mut self, pod: Pod, at: Instant) {
-        let uid = pod.metadata.uid.clone();
-        let deleting = pod.metadata.is_deleting();
-        let held = self.by_uid.entry(uid.clone()).or_insert_with(|| {
-            self.starts
-                .push_back((at + self.options.start_takes, uid.clone()));
-            Held {
-                pod: pod.clone(),
-                running: None,
-                ending: false,
+    fn take(&mut self, pod: Assigned, at: Instant) {
+        let (uid, deleting) = (pod.uid.clone(), pod.deleting);
+        let held = match self.by_uid.entry(uid.clone()) {
+            Entry::Occupied(known) => {
+                let held = known.into_mut();
+                held.pod = pod;
+                held
             }
-        });
-        held.pod = pod;
+            Entry::Vacant(new) => {
+                self.starts
+                    .push_back((at + self.options.start_takes, uid.clone()));
+                new.insert(Held {
+                    pod,
+                    running: None,
+                    ending: false,
+                })
+            }
+        };
         if deleting && !held.ending {
             held.ending = true;
             self.stops.push_back((at + self.options.stop_takes, uid));
@@ -144,12 +141,8 @@ impl Pods {
     fn start(&mut self, uid: &str) -> Option<PodReport> {
         let host_ip = host_ip(self.number);
         let held = self.by_uid.get_mut(uid).filter(|held| !held.ending)?;
-        let status = running(&held.pod, &host_ip);
-        let status = serde_json::to_value(&status)
-            .ok()
-            .and_then(convert::struct_from_value);
         let report = PodReport {
-            status,
+            status: Struct::of(&running(&held.pod, &host_ip)).ok(),
             ..about(&held.pod)
         };
         held.running = Some(report.clone());
@@ -173,17 +166,49 @@ fn pop_due(due: &mut VecDeque<(Instant, String)>, now: Instant) -> Option<String
     is_due.then(|| due.pop_front().map(|(_, uid)| uid)).flatten()
 }
 
-fn about(pod: &Pod) -> PodReport {
+/// What an agent without an engine has to know of a pod; the rest is not even read.
+struct Assigned {
+    namespace: String,
+    name: String,
+    uid: String,
+    deleting: bool,
+    /// Name and image of each.
+    containers: Vec<(String, String)>,
+}
+
+impl Assigned {
+    /// `None` for what is no pod.
+    fn read(document: Struct) -> Option<Self> {
+        let document = document.into_fields();
+        if document.get("kind")? != "Pod" {
+            return None;
+        }
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let meta = document.get("metadata")?;
+        let containers = document.get("spec")?["containers"].as_array()?.iter();
+        Some(Self {
+            namespace: text(&meta["namespace"]),
+            name: text(&meta["name"]),
+            uid: text(&meta["uid"]),
+            deleting: !meta["deletionTimestamp"].is_null(),
+            containers: containers
+                .map(|container| (text(&container["name"]), text(&container["image"])))
+                .collect(),
+        })
+    }
+}
+
+fn about(pod: &Assigned) -> PodReport {
     PodReport {
-        namespace: pod.metadata.namespace.clone(),
-        name: pod.metadata.name.clone(),
-        uid: pod.metadata.uid.clone(),
+        namespace: pod.namespace.clone(),
+        name: pod.name.clone(),
+        uid: pod.uid.clone(),
         ..PodReport::default()
     }
 }
 
 /// What an agent says of a pod whose containers all run and are ready.
-fn running(pod: &Pod, host_ip: &str) -> PodStatus {
+fn running(pod: &Assigned, host_ip: &str) -> PodStatus {
     let now = clock();
     let holds = |aspect: &str| Condition {
         r#type: aspect.to_owned(),
@@ -191,9 +216,9 @@ fn running(pod: &Pod, host_ip: &str) -> PodStatus {
         last_transition_time: Some(now),
         ..Condition::default()
     };
-    let pod_ip = pod_ip(&pod.metadata.uid);
-    let containers = pod.spec.containers.iter().map(|container| ContainerStatus {
-        name: container.name.clone(),
+    let pod_ip = pod_ip(&pod.uid);
+    let containers = pod.containers.iter().map(|(name, image)| ContainerStatus {
+        name: name.clone(),
         state: ContainerState {
             running: Some(ContainerStateRunning {
                 started_at: Some(now),
@@ -201,9 +226,9 @@ fn running(pod: &Pod, host_ip: &str) -> PodStatus {
             ..ContainerState::default()
         },
         ready: true,
-        image: container.image.clone(),
+        image: image.clone(),
         image_id: format!("sha256:{:064x}", 7),
-        container_id: format!("docker://{:0>64}", pod.metadata.uid.replace('-', "")),
+        container_id: format!("docker://{:0>64}", pod.uid.replace('-', "")),
         started: Some(true),
         ..ContainerStatus::default()
     });

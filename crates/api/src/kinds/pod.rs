@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Affinity, Container, ObjectMeta, PodSchedulingGate, PodSecurityContext, PodStatus, PreemptionPolicy,
-    ResourceList, ResourceRequirements, TaintEffect, TopologySpreadConstraint, Volume, is_default,
+    ResourceList, ResourceRequirements, Shared, TaintEffect, TopologySpreadConstraint, Volume, is_default,
 };
 
 /// Containers that are placed on one node and share its life, address and volumes.
@@ -17,7 +17,7 @@ pub struct Pod {
     /// Name, labels and the like.
     pub metadata: ObjectMeta,
     /// Desired state.
-    pub spec: PodSpec,
+    pub spec: Shared<PodSpec>,
     /// Observed state.
     #[serde(skip_serializing_if = "is_default")]
     pub status: PodStatus,
@@ -31,7 +31,7 @@ pub struct PodTemplateSpec {
     #[serde(skip_serializing_if = "is_default")]
     pub metadata: ObjectMeta,
     /// Their desired state.
-    pub spec: PodSpec,
+    pub spec: Shared<PodSpec>,
 }
 
 /// Desired state of a pod.

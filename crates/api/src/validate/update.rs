@@ -149,7 +149,7 @@ fn node(old: &Node, new: &Node, path: &Path<'_>, errors: &mut Errors) {
 /// its nodeSelector may get narrower while a gate holds it back.
 fn pod(old: &Pod, new: &Pod, path: &Path<'_>, errors: &mut Errors) {
     let allowed = allowed_changes(&old.spec, &new.spec);
-    if allowed == new.spec {
+    if allowed == *new.spec {
         return;
     }
     let (Ok(allowed), Ok(new)) = (serde_json::to_value(&allowed), serde_json::to_value(&new.spec)) else {

@@ -18,10 +18,8 @@ fn items<'a>(
 }
 
 fn containers(pod: &mut Pod) -> impl Iterator<Item = &mut Container> {
-    pod.spec
-        .init_containers
-        .iter_mut()
-        .chain(&mut pod.spec.containers)
+    let spec = &mut *pod.spec;
+    spec.init_containers.iter_mut().chain(&mut spec.containers)
 }
 
 /// Gives containers that state no limit the default one.

@@ -101,12 +101,8 @@ pub(super) fn requests(tier: &WorkloadTier, pod: &mut Pod) -> Vec<String> {
         .and_then(|percent| u32::try_from(percent).ok());
     let Some(percent) = percent else { return Vec::new() };
     let mut filled = Vec::new();
-    for container in pod
-        .spec
-        .init_containers
-        .iter_mut()
-        .chain(&mut pod.spec.containers)
-    {
+    let spec = &mut *pod.spec;
+    for container in spec.init_containers.iter_mut().chain(&mut spec.containers) {
         let resources = &mut container.resources;
         let mut amounts = Vec::new();
         for (resource, limit) in &resources.limits {

@@ -126,13 +126,9 @@ fn waits_for_adoption(state: &State, deployment: &Deployment) -> bool {
     deployment.status.observed_generation == 0
         && !deployment.metadata.is_deleting()
         && state
-            .list::<ReplicaSet>(Some(&deployment.metadata.namespace))
-            .any(|set| {
-                let meta = &set.metadata;
-                meta.controller().is_none()
-                    && !meta.is_deleting()
-                    && deployment.spec.selector.matches(&meta.labels)
-            })
+            .unmanaged(Kind::ReplicaSet, &deployment.metadata.namespace)
+            .map(|set| set.meta())
+            .any(|meta| !meta.is_deleting() && deployment.spec.selector.matches(&meta.labels))
 }
 
 /// The deployments of the replica set's namespace that wait to take it over.

@@ -8,11 +8,12 @@ mod placing;
 mod policies;
 mod queue;
 mod rebalancing;
+mod told;
 mod waiting;
 
 use std::{collections::BTreeMap, time::Duration};
 
-use skep_api::{Object, Time};
+use skep_api::{Object, Pod, Time};
 use skep_scheduler::Scheduler;
 use skep_state::{Refusal, State, StateEvent, Verb};
 
@@ -26,6 +27,9 @@ pub use queue::Work;
 
 /// Keys reconciled against one state.
 const KEYS_MAX: usize = 512;
+
+/// With so many changes a decision is large enough: keys that are left wait for the next one.
+const CHANGES_MAX: usize = 1024;
 
 /// The least time before a controller looks again of its own accord.
 const AGAIN_IN_LEAST: Duration = Duration::from_millis(10);
@@ -101,9 +105,11 @@ impl Manager {
         let mut draft = Draft::default();
         self.reconcile(moment, &mut draft);
         self.placing.fill(moment.settings.scoring);
-        for placement in self.placing.place(moment.state, moment.wall, moment.at) {
+        let placed = self.placing.place(moment.state, moment.wall, moment.at);
+        for placement in placed.placements {
             draft.add_placement(placement);
         }
+        draft.notes.extend(placed.notes);
         let (moves, told) = self.rebalancing.decide(moment, self.placing.scheduler());
         draft.add_record(moves);
         draft.notes.extend(told);
@@ -165,15 +171,27 @@ impl Manager {
     }
 
     /// Pods that controllers make go through admission like those of people; whoever makes one that is not let in tries again
-    /// later.
+    /// later. Most are made by the hundred: one that is as the last one need not be looked at again.
     fn admit(&mut self, moment: &Moment<'_>, draft: &mut Draft) {
         let mut refused = Vec::new();
+        let mut admitted: Option<Pod> = None;
         for (index, change) in draft.changes.iter_mut().enumerate() {
-            if let Verb::Create(object) = &mut change.verb
-                && let Object::Pod(pod) = &mut **object
-                && admission::pod(moment.state, pod).is_err()
-            {
+            let Verb::Create(object) = &mut change.verb else {
+                continue;
+            };
+            let Object::Pod(pod) = &mut **object else {
+                continue;
+            };
+            if admitted.as_ref().is_some_and(|other| is_alike(pod, other)) {
+                continue;
+            }
+            let before = pod.clone();
+            if admission::pod(moment.state, pod).is_err() {
                 refused.push(index);
+            } else if *pod == before {
+                // It shares what it has with others still.
+                *pod = before.clone();
+                admitted = Some(*before);
             }
         }
         for index in refused.into_iter().rev() {
@@ -196,7 +214,8 @@ impl Manager {
             settings: moment.settings,
             shared: &Shared::default(),
         };
-        for work in works {
+        let mut works = works.into_iter();
+        for work in works.by_ref() {
             let wanted = self.controllers[work.controller].reconcile(&context, &work.key);
             if let Some(again_in) = wanted.again_in {
                 self.queue
@@ -206,6 +225,20 @@ impl Manager {
                 self.queue.succeeded(&work);
             }
             draft.add_work(&work, wanted.changes, wanted.events);
+            if draft.changes.len() >= CHANGES_MAX {
+                break;
+            }
         }
+        works.for_each(|work| self.queue.wake(work));
     }
+}
+
+/// True where admission sees no difference between new pods.
+fn is_alike(pod: &Pod, other: &Pod) -> bool {
+    let (meta, known) = (&pod.metadata, &other.metadata);
+    pod.spec == other.spec
+        && meta.namespace == known.namespace
+        && meta.labels == known.labels
+        && meta.annotations == known.annotations
+        && meta.owner_references == known.owner_references
 }

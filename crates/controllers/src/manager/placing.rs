@@ -6,14 +6,14 @@ use skep_api::{Condition, ConditionStatus, Kind, Node, NodeCondition, Object, Ob
 use skep_scheduler::{Decision, Explanation, Outcome, Scheduler, Scoring, Victim};
 use skep_state::{Change, DeleteOptions, Precondition, State, StateEvent, Verb};
 
-use super::{policies::Policies, waiting::Waiting};
+use super::{policies::Policies, told, waiting::Waiting};
 use crate::EventNote;
 
 /// The name of the scheduler in pods and events.
-const COMPONENT: &str = "default-scheduler";
+pub(super) const COMPONENT: &str = "default-scheduler";
 
 /// Pods placed at once.
-const BATCH_MAX: usize = 512;
+const BATCH_MAX: usize = 1024;
 
 /// The least time between two looks at all pods that fit nowhere.
 const RETRY_INTERVAL: Duration = Duration::from_millis(250);
@@ -25,6 +25,14 @@ pub(super) struct Placement {
     /// What is told about other pods that have to go; nobody waits for it.
     pub marks: Vec<Change>,
     pub changes: Vec<Change>,
+    pub notes: Vec<EventNote>,
+}
+
+/// What is to be written for a batch of pods.
+#[derive(Default)]
+pub(super) struct Placed {
+    pub placements: Vec<Placement>,
+    /// About several of them.
     pub notes: Vec<EventNote>,
 }
 
@@ -150,14 +158,14 @@ impl Placing {
     }
 
     /// Decides for the pods that wait.
-    pub(super) fn place(&mut self, state: &State, wall: Time, now: Duration) -> Vec<Placement> {
+    pub(super) fn place(&mut self, state: &State, wall: Time, now: Duration) -> Placed {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
             self.retried_at = Some(now);
             self.waiting.append(&mut self.unschedulable);
         }
         if self.waiting.is_empty() {
-            return Vec::new();
+            return Placed::default();
         }
         let keys: Vec<ObjectKey> = std::iter::from_fn(|| self.waiting.pop_first())
             .take(BATCH_MAX)
@@ -165,20 +173,27 @@ impl Placing {
         let pods = keys.iter().filter_map(|key| state.get::<Pod>(key));
         let pods: Vec<&Pod> = pods.filter(|pod| wants_node(pod)).collect();
         let decisions = self.scheduler.schedule(&pods);
-        pods.into_iter()
-            .zip(decisions)
-            .map(|(pod, decision)| self.carry_out(state, pod, decision, wall))
-            .collect()
+        let bound = pods
+            .iter()
+            .zip(&decisions)
+            .filter_map(|(pod, decision)| match &decision.outcome {
+                Outcome::Bind { node } => Some((*pod, node.as_str())),
+                _ => None,
+            });
+        let notes = told::bindings(&bound.collect::<Vec<_>>());
+        let placements = pods.into_iter().zip(decisions);
+        let placements = placements.map(|(pod, decision)| self.carry_out(state, pod, decision, wall));
+        Placed {
+            placements: placements.collect(),
+            notes,
+        }
     }
 
     fn carry_out(&mut self, state: &State, pod: &Pod, decision: Decision, wall: Time) -> Placement {
         let mut marks = Vec::new();
         let (changes, notes) = match decision.outcome {
-            Outcome::Bind { node } => {
-                let message = format!("Successfully assigned {} to {node}", decision.key);
-                let note = EventNote::normal(pod, COMPONENT, "Scheduled", message);
-                (vec![bind(pod, node)], vec![note])
-            }
+            // Told of with those of the others.
+            Outcome::Bind { node } => (vec![bind(pod, node)], Vec::new()),
             Outcome::Preempt { node, victims, why } => {
                 let priority = pod.spec.effective_priority();
                 self.unschedulable.insert(decision.key.clone(), priority);

@@ -210,7 +210,7 @@ fn pod_stays_as_long_as_it_tolerates_a_taint_that_somebody_added() {
     let mut sim = Sim::new();
     sim.create(pod("patient").tolerates_for("maintenance", 60));
     sim.settle();
-    let node = sim.get::<Pod>("patient").spec.node_name;
+    let node = sim.get::<Pod>("patient").spec.node_name.clone();
     sim.edit::<Node>(&node, |node| {
         node.spec.taints.push(skep_api::Taint {
             key: "maintenance".to_owned(),

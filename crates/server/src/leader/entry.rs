@@ -1,5 +1,6 @@
 //! Writes what the leader wants.
 
+use futures::future::join_all;
 use skep_controllers::{Draft, Origin};
 use skep_state::{Change, Outcome};
 use skep_store::ProposeError;
@@ -9,33 +10,59 @@ use crate::{clock::now, core::Core};
 /// Changes in one entry.
 const CHANGES_MAX: usize = 1024;
 
-/// Writes the changes, in as few entries as the limits allow; tells what became of each.
-pub(super) async fn propose(draft: Draft, core: &Core) -> Vec<(Origin, Result<Outcome, ProposeError>)> {
-    let mut results = Vec::with_capacity(draft.changes.len());
-    let mut rest: Vec<(Change, Origin)> = draft.changes.into_iter().zip(draft.origins).collect();
-    let mut max = CHANGES_MAX;
-    while !rest.is_empty() {
-        let part = rest.len().min(max);
-        let changes: Vec<Change> = rest[..part].iter().map(|(change, _)| change.clone()).collect();
-        let entry = skep_state::Entry {
-            request_id: String::new(),
-            now: now(),
-            changes,
-        };
-        match core.store.propose(entry).await {
-            Err(ProposeError::TooLarge { .. }) if part > 1 => max = part / 2,
-            Err(error) => {
-                results.extend(rest.drain(..part).map(|(_, origin)| (origin, Err(error.clone()))));
-            }
-            Ok(outcomes) => {
-                let origins = rest.drain(..part).map(|(_, origin)| origin);
-                results.extend(
-                    origins
-                        .zip(outcomes)
-                        .map(|(origin, outcome)| (origin, Ok(outcome))),
-                );
-            }
+type Written = Result<Outcome, ProposeError>;
+
+/// How large entries may be now.
+pub(super) struct Entries {
+    changes_max: usize,
+}
+
+impl Entries {
+    pub(super) fn new() -> Self {
+        Self {
+            changes_max: CHANGES_MAX,
         }
     }
-    results
+
+    /// Writes the changes, in as few entries as the limits allow; tells what became of each.
+    ///
+    /// What would be in an entry of too many bytes is not written: whoever wants it asks again, and entries have fewer changes
+    /// then.
+    pub(super) async fn propose(&mut self, draft: Draft, core: &Core) -> Vec<(Origin, Written)> {
+        let mut changes = draft.changes.into_iter().peekable();
+        let mut entries = Vec::new();
+        while changes.peek().is_some() {
+            let part: Vec<Change> = changes.by_ref().take(self.changes_max).collect();
+            entries.push(write(part, core));
+        }
+        // All are on their way at once, in this order.
+        let written: Vec<Written> = join_all(entries).await.into_iter().flatten().collect();
+        self.learn(&written);
+        draft.origins.into_iter().zip(written).collect()
+    }
+
+    fn learn(&mut self, written: &[Written]) {
+        let too_large = |written: &&Written| matches!(written, Err(ProposeError::TooLarge { .. }));
+        self.changes_max = match written.iter().find(too_large) {
+            Some(Err(error)) if self.changes_max == 1 => {
+                tracing::warn!(%error, "a change cannot be written");
+                1
+            }
+            Some(_) => self.changes_max / 2,
+            None => (self.changes_max * 2).min(CHANGES_MAX),
+        };
+    }
+}
+
+async fn write(changes: Vec<Change>, core: &Core) -> Vec<Written> {
+    let count = changes.len();
+    let entry = skep_state::Entry {
+        request_id: String::new(),
+        now: now(),
+        changes,
+    };
+    match core.store.propose(entry).await {
+        Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),
+        Err(error) => vec![Err(error); count],
+    }
 }

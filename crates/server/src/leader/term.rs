@@ -8,7 +8,7 @@ use skep_state::{Refusal, State};
 use skep_store::ProposeError;
 use tokio::time::Instant;
 
-use super::entry::propose;
+use super::entry::Entries;
 use crate::{clock::now, core::Core, stamp::stamp_new};
 
 /// The pause after the log could not be written.
@@ -18,6 +18,7 @@ pub(super) struct Term {
     core: Arc<Core>,
     began: Instant,
     manager: Manager,
+    entries: Entries,
 }
 
 impl Term {
@@ -29,6 +30,7 @@ impl Term {
             core,
             began: Instant::now(),
             manager: Manager::new(&state),
+            entries: Entries::new(),
         }
     }
 
@@ -78,7 +80,7 @@ impl Term {
     }
 
     async fn write(&mut self, draft: Draft) {
-        let results = propose(draft, &self.core).await;
+        let results = self.entries.propose(draft, &self.core).await;
         let at = self.began.elapsed();
         let mut failure = None;
         for (origin, result) in results {
@@ -90,7 +92,11 @@ impl Term {
             if let Some((controller, work, refusal)) = self.manager.settle(origin, fate, at) {
                 report(controller, &work, refusal);
             }
-            failure = result.err().or(failure);
+            // What is too large is tried again in smaller entries.
+            let error = result
+                .err()
+                .filter(|error| !matches!(error, ProposeError::TooLarge { .. }));
+            failure = error.or(failure);
         }
         if let Some(error) = failure {
             pause(&error).await;

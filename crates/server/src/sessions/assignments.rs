@@ -101,7 +101,7 @@ fn removal((kind, key): &Name, object: &Object) -> proto::Removal {
 }
 
 /// Whether an agent has to know: it wrote the status itself.
-fn differs(before: &Object, after: &Object) -> bool {
+pub(super) fn differs(before: &Object, after: &Object) -> bool {
     meta_differs(before.meta(), after.meta())
         || match (before, after) {
             (Object::Pod(before), Object::Pod(after)) => before.spec != after.spec,
@@ -110,12 +110,33 @@ fn differs(before: &Object, after: &Object) -> bool {
         }
 }
 
+/// Whether metadata differ in more than the revision.
 fn meta_differs(before: &ObjectMeta, after: &ObjectMeta) -> bool {
-    let known = ObjectMeta {
-        resource_version: after.resource_version.clone(),
-        ..before.clone()
-    };
-    known != *after
+    let ObjectMeta {
+        name,
+        generate_name,
+        namespace,
+        labels,
+        annotations,
+        uid,
+        resource_version: _,
+        generation,
+        creation_timestamp,
+        deletion_timestamp,
+        deletion_grace_period_seconds,
+        owner_references,
+        finalizers,
+    } = before;
+    *labels != after.labels
+        || *annotations != after.annotations
+        || *deletion_timestamp != after.deletion_timestamp
+        || *deletion_grace_period_seconds != after.deletion_grace_period_seconds
+        || *generation != after.generation
+        || *finalizers != after.finalizers
+        || *owner_references != after.owner_references
+        || *creation_timestamp != after.creation_timestamp
+        || [name, generate_name, namespace, uid]
+            != [&after.name, &after.generate_name, &after.namespace, &after.uid]
 }
 
 #[cfg(test)]

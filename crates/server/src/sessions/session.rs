@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{StreamExt, stream::FuturesOrdered};
 use skep_api::{
-    Condition, EventType, Kind, Node, ObjectKey, ObjectReference, Pod, PodStatus, convert,
+    Condition, EventType, Kind, Node, ObjectKey, ObjectMeta, ObjectReference, Pod, PodStatus, convert,
     proto::{
         Ack, AgentMessage, EventReport, PodReport, ServerMessage, TellAgain, agent_message::Message as Up,
         server_message::Message,
@@ -13,7 +13,10 @@ use skep_api::{
 use skep_controllers::{EventNote, is_taken_for_lost};
 use skep_state::{Change, DeleteOptions, State};
 use skep_trust::Certificate;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
@@ -37,6 +40,9 @@ const IN_FLIGHT_MAX: usize = 64;
 
 /// Messages to one agent that may wait.
 const WAITING_MAX: usize = 8;
+
+/// Acknowledgements of one session are so far apart: one of them speaks for all messages before it.
+const ACKS_APART: Duration = Duration::from_secs(1);
 
 /// Begins a session: registers the node, which must be the one of the caller's certificate, then lets the conversation run
 /// by itself.
@@ -213,6 +219,7 @@ async fn tell(core: &Core, node: &str, down: &Down, mut acked: watch::Receiver<u
     let mut sleeper = core.wakes.enter(node);
     let mut assignments = Assignments::new(node);
     bring_up_to_date(core, &mut assignments, &mut sleeper, down).await?;
+    let mut ack_at = Instant::now();
     loop {
         tokio::select! {
             () = sleeper.woken() => bring_up_to_date(core, &mut assignments, &mut sleeper, down).await?,
@@ -220,12 +227,19 @@ async fn tell(core: &Core, node: &str, down: &Down, mut acked: watch::Receiver<u
                 let welcome = greeting.borrow_and_update().clone();
                 send(down, Message::Welcome((*welcome).clone())).await?;
             }
-            Ok(()) = acked.changed() => {
-                let messages = *acked.borrow_and_update();
+            Ok(messages) = acked_after(&mut acked, ack_at) => {
                 send(down, Message::Ack(Ack { messages })).await?;
+                ack_at = Instant::now() + ACKS_APART;
             }
         }
     }
+}
+
+/// How many messages are on the log, once that is news and this time has come.
+async fn acked_after(acked: &mut watch::Receiver<u64>, at: Instant) -> Result<u64, watch::error::RecvError> {
+    tokio::time::sleep_until(at).await;
+    acked.changed().await?;
+    Ok(*acked.borrow_and_update())
 }
 
 /// Tells the agent what it is to run now, where that is news.
@@ -269,13 +283,20 @@ fn pod_change(state: &State, node: &str, report: PodReport) -> Option<Change> {
             grace_seconds: Some(0),
             ..DeleteOptions::default()
         };
-        return Some(Change::delete(&stored.clone().into(), options));
+        let object = state.object(Kind::Pod, &key)?;
+        return Some(Change::delete(object, options));
     }
     let status = convert::value_from_struct(report.status.unwrap_or_default());
     match serde_json::from_value::<PodStatus>(status) {
         Ok(status) => Some(Change::update_status(Pod {
             status: keep_scheduled(stored, status),
-            ..stored.clone()
+            metadata: ObjectMeta {
+                name: key.name,
+                namespace: key.namespace,
+                uid: report.uid,
+                ..ObjectMeta::default()
+            },
+            ..Pod::default()
         })),
         Err(error) => {
             tracing::warn!(node, pod = %key, %error, "a pod status cannot be read");

@@ -9,7 +9,7 @@ use skep_api::{Kind, Object};
 use skep_state::StateEvent;
 use tokio::sync::Notify;
 
-use super::references::Reference;
+use super::{assignments::differs, references::Reference};
 use crate::core::Core;
 
 /// Wakes the sessions of nodes that a change is about, and those whose pods name what has changed.
@@ -78,7 +78,7 @@ impl Sleepers {
     fn ring(&self, event: &StateEvent) {
         match event.kind {
             Kind::Node => self.ring_node(&event.key.name),
-            Kind::Pod => {
+            Kind::Pod if concerns_agents(event) => {
                 for object in [&event.before, &event.after].into_iter().flatten() {
                     if let Object::Pod(pod) = &**object {
                         self.ring_node(&pod.spec.node_name);
@@ -102,6 +102,14 @@ impl Sleepers {
         bells
             .filter_map(|number| self.bells.get(number))
             .for_each(|bell| bell.notify_one());
+    }
+}
+
+/// False where an agent, or whoever speaks for it, has written the status of a pod alone: there is nothing to tell it.
+fn concerns_agents(event: &StateEvent) -> bool {
+    match (&event.before, &event.after) {
+        (Some(before), Some(after)) => differs(before, after),
+        _ => true,
     }
 }
 

@@ -7,12 +7,12 @@ use crate::{Precondition, Refusal, State};
 
 pub(crate) fn create(
     state: &State,
-    object: &Object,
+    mut object: Object,
     only_if: &Precondition,
     now: Time,
 ) -> Result<Step, Refusal> {
     let (kind, key) = (object.kind(), object.key());
-    well_named(object)?;
+    well_named(&object)?;
     if kind.namespaced() {
         open_namespace(state, &key.namespace)?;
     }
@@ -29,7 +29,6 @@ pub(crate) fn create(
     if state.by_uid(&object.meta().uid).is_some() {
         return Err(invalid(kind, &key, "metadata.uid: belongs to another object"));
     }
-    let mut object = object.clone();
     let meta = object.meta_mut();
     meta.generation = 1;
     meta.creation_timestamp.get_or_insert(now);

@@ -7,9 +7,9 @@ use skep_api::{NamespacePhase, Object};
 use super::{Step, invalid};
 use crate::Refusal;
 
-pub(crate) fn update_status(current: &Arc<Object>, reported: &Object) -> Result<Step, Refusal> {
+pub(crate) fn update_status(current: &Arc<Object>, reported: Object) -> Result<Step, Refusal> {
     let mut object = (**current).clone();
-    if !object.copy_status(reported) {
+    if !object.take_status(reported) {
         return Err(invalid(
             current.kind(),
             &current.key(),

@@ -7,9 +7,9 @@ use skep_api::{Object, ObjectMeta};
 use super::{Step, conflict, invalid, put_or_remove, space_finalizers};
 use crate::Refusal;
 
-pub(crate) fn update(current: &Arc<Object>, wanted: &Object) -> Result<Step, Refusal> {
-    allowed(current, wanted)?;
-    let mut object = wanted.clone();
+pub(crate) fn update(current: &Arc<Object>, wanted: Object) -> Result<Step, Refusal> {
+    allowed(current, &wanted)?;
+    let mut object = wanted;
     object.copy_status(current);
     keep_meta(current.meta(), object.meta_mut());
     if object == **current {

@@ -131,11 +131,13 @@ fn the_hash_changes_with_the_description_and_only_with_it() {
 #[test]
 fn only_pods_of_several_containers_have_a_holder() {
     let mut pod = pod_of(json!({}));
-    pod.spec.init_containers = pod.spec.containers.clone();
+    let containers = pod.spec.containers.clone();
+    pod.spec.init_containers = containers;
     assert!(
         !needs_holder(&pod),
         "init containers run before the container, at the same address"
     );
-    pod.spec.containers.push(pod.spec.containers[0].clone());
+    let second = pod.spec.containers[0].clone();
+    pod.spec.containers.push(second);
     assert!(needs_holder(&pod));
 }

@@ -17,8 +17,7 @@ use crate::{
     store::{SERVERS, runtime},
 };
 use peer::Peer;
-pub(crate) use servers::Servers;
-use servers::bytes_below;
+pub(crate) use servers::{Cluster, POD_CIDR, Servers, bytes_below, client};
 
 /// Where no other number is asked for.
 const OBJECTS: usize = 100_000;

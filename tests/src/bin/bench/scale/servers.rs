@@ -19,7 +19,7 @@ use crate::store::{SERVERS, admin};
 pub(crate) type Cluster = ClusterClient<Channel>;
 
 /// Room for the blocks of 65,536 nodes.
-const POD_CIDR: &str = "10.0.0.0/8";
+pub(crate) const POD_CIDR: &str = "10.0.0.0/8";
 
 const SOON: Duration = Duration::from_secs(120);
 
@@ -136,7 +136,8 @@ pub(crate) fn bytes_below(folder: &Path) -> u64 {
         .sum()
 }
 
-fn client(address: &str, tls: &Arc<ClientConfig>) -> Cluster {
+/// A connection of its own to a server.
+pub(crate) fn client(address: &str, tls: &Arc<ClientConfig>) -> Cluster {
     let endpoint = skep_trust::endpoint(address).expect("an address");
     let line = endpoint.connect_with_connector_lazy(Connector::new(tls.clone()));
     Cluster::new(line).max_decoding_message_size(usize::MAX)
