@@ -51,9 +51,11 @@ pub fn secret(name: &str) -> SecretBuilder {
     })
 }
 
-/// So many bytes of text that cannot be packed; the same each time.
-pub fn noise(bytes: usize) -> String {
-    let mut number = 1u64;
+/// So many bytes of text that hardly packs, and has nothing in common with that of another name; the same each time.
+pub fn noise(name: &str, bytes: usize) -> String {
+    let mut number = name.bytes().fold(1u64, |number, byte| {
+        number.wrapping_mul(31).wrapping_add(u64::from(byte))
+    });
     let next = std::iter::from_fn(|| {
         number = number
             .wrapping_mul(6_364_136_223_846_793_005)

@@ -38,7 +38,7 @@ fn has(state: &State, name: &str) -> bool {
 
 /// Creates a config map with a text of so many bytes.
 async fn write(store: &Store, name: &str, bytes: usize) -> Result<Vec<Outcome>, ProposeError> {
-    let object: Object = config_map(name).data("text", &noise(bytes)).object();
+    let object: Object = config_map(name).data("text", &noise(name, bytes)).object();
     store.propose(entry(name, [Change::create(object)])).await
 }
 

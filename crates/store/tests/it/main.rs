@@ -46,7 +46,7 @@ async fn accepted(store: &Store, changes: impl IntoIterator<Item = Change>) -> V
 }
 
 async fn write(store: &Store, name: &str, bytes: usize) -> Result<Vec<Outcome>, ProposeError> {
-    let object: Object = config_map(name).data("text", &noise(bytes)).object();
+    let object: Object = config_map(name).data("text", &noise(name, bytes)).object();
     store.propose(entry([Change::create(object)])).await
 }
 

@@ -21,7 +21,8 @@ use tempfile::TempDir;
 
 use super::{accepted, folder, has, open, write};
 
-const WORD: &str = "the-secret-word-of-this-test";
+/// No four letters of it stand anywhere before it: packing leaves it as it is.
+const WORD: &str = "Kumquat-93:Xylophone";
 
 /// Seals with one key and opens with several.
 struct Ring(Vec<Sealer>);
