@@ -296,7 +296,7 @@ fn namespaces_are_selected_by_their_labels() {
     let mut shy = pod("shy").build();
     let mut other = term("", HOST);
     other.namespace_selector = selector("team=blue");
-    shy.spec.affinity = away(pod("x"), "", HOST).spec.affinity;
+    shy.spec.affinity = away(pod("x"), "", HOST).spec.affinity.clone();
     let affinity = shy
         .spec
         .affinity
@@ -336,7 +336,7 @@ fn amounts_beyond_all_bounds_do_no_harm() {
     }
     assert_eq!(scheduler.check(&small, "a"), Ok(()));
     let mut never = pod("never").build();
-    never.spec.affinity = near(pod("x"), "app=none", "no-such-key").spec.affinity;
+    never.spec.affinity = near(pod("x"), "app=none", "no-such-key").spec.affinity.clone();
     expect![[r#"
         never -> pending: 0/1 nodes fit: 1 has no pod near that it must be with (app=none by no-such-key)
     "#]]
