@@ -136,6 +136,7 @@ fn only_pods_of_several_containers_have_a_holder() {
         !needs_holder(&pod),
         "init containers run before the container, at the same address"
     );
-    pod.spec.containers.push(pod.spec.containers[0].clone());
+    let again = pod.spec.containers[0].clone();
+    pod.spec.containers.push(again);
     assert!(needs_holder(&pod));
 }
