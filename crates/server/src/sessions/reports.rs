@@ -18,7 +18,7 @@ const LINGER: Duration = Duration::from_millis(2);
 const BATCH_MAX: usize = 1024;
 
 /// Reports that may wait; beyond that, sessions stop reading.
-const WAITING_MAX: usize = 256;
+const WAITING_MAX: usize = 2048;
 
 /// Takes reports for the log.
 #[derive(Clone)]
@@ -90,13 +90,16 @@ async fn collect(queue: &mut mpsc::Receiver<Report>, first: Report) -> Vec<Repor
     let mut size = first.size();
     let mut batch = vec![first];
     while size < BATCH_MAX {
-        match tokio::time::timeout_at(deadline, queue.recv()).await {
-            Ok(Some(report)) => {
-                size += report.size();
-                batch.push(report);
-            }
-            Ok(None) | Err(_) => break,
-        }
+        // Those that wait already come along, however late it is.
+        let next = match queue.try_recv() {
+            Ok(report) => Some(report),
+            Err(_) => tokio::time::timeout_at(deadline, queue.recv())
+                .await
+                .unwrap_or(None),
+        };
+        let Some(report) = next else { break };
+        size += report.size();
+        batch.push(report);
     }
     batch
 }

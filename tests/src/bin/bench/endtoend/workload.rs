@@ -81,7 +81,7 @@ impl Workload {
 fn deployment(number: usize, replicas: usize) -> Value {
     let name = format!("service-{number}");
     let labels = json!({
-        "app": name, "app.kubernetes.io/component": "backend", WATCHED: (number % WATCHED_OF == 0).to_string(),
+        "app": name, "app.kubernetes.io/component": "backend", WATCHED: number.is_multiple_of(WATCHED_OF).to_string(),
     });
     json!({
         "apiVersion": "apps/v1", "kind": "Deployment",
