@@ -177,7 +177,7 @@ impl Led {
     /// True where no pod is being moved, starts or ends.
     pub(crate) fn is_at_rest(&self) -> bool {
         let mut pods = self.state.list::<Pod>(None);
-        moving(&self.state).len() == 0 && pods.all(|pod| pod.is_ready() && !pod.metadata.is_deleting())
+        moving(&self.state).is_empty() && pods.all(|pod| pod.is_ready() && !pod.metadata.is_deleting())
     }
 
     pub(crate) fn plan(&self) -> RebalancePlan {
