@@ -303,3 +303,87 @@ fn containers_of_a_pod_share_its_address_and_init_containers_run_first() {
     cluster.ok(&["delete", "pod", "pair", "--timeout=60s"]);
     assert_eq!(cluster.running_containers(), Vec::<String>::new());
 }
+
+/// A sidecar that serves a page, an init container that needs it, and a container that needs it and then is done.
+const ATTENDED: &str = r#"apiVersion: v1
+kind: Pod
+metadata: {name: attended, labels: {app: attended}}
+spec:
+  restartPolicy: Never
+  terminationGracePeriodSeconds: 20
+  initContainers:
+  - name: page
+    image: 'IMAGE'
+    restartPolicy: Always
+    command: ["sh", "-c", "echo hello > /tmp/index.html; trap 'kill $!; echo page ended; exit 0' TERM; httpd -f -p 8080 -h /tmp & wait $!"]
+    startupProbe: {exec: {command: ["wget", "-qO", "/dev/null", "http://127.0.0.1:8080/"]}, periodSeconds: 1, failureThreshold: 60}
+  - name: fetch
+    image: 'IMAGE'
+    command: ["sh", "-c", "wget -qO- http://127.0.0.1:8080/"]
+  containers:
+  - name: main
+    image: 'IMAGE'
+    command: ["sh", "-c", "wget -qO- http://127.0.0.1:8080/; while ! [ -e /tmp/done ]; do sleep 0.2; done; wget -qO- http://127.0.0.1:8080/"]
+"#;
+
+#[test]
+fn a_sidecar_serves_those_after_it_and_ends_once_they_are_done() {
+    let cluster = Cluster::start();
+    cluster.apply(&ATTENDED.replace("IMAGE", SLEEPER));
+    let pod = eventually("the pod is ready", SOON, || {
+        let pod = cluster.object("pod/attended");
+        (pod["status"]["containerStatuses"][0]["ready"] == true).then_some(pod)
+    });
+    assert_eq!(cluster.ok(&["logs", "attended", "-c", "fetch"]), "hello\n");
+    let inits = &pod["status"]["initContainerStatuses"];
+    assert_eq!(
+        (&inits[0]["started"], &inits[0]["ready"]),
+        (&true.into(), &true.into()),
+        "{inits}"
+    );
+    assert!(
+        inits[0]["state"]["running"].is_object() && inits[1]["state"]["terminated"].is_object(),
+        "{inits}"
+    );
+    assert!(cluster.ok(&["get", "pod", "attended"]).contains("2/2"));
+    cluster.ok(&["exec", "attended", "-c", "main", "--", "touch", "/tmp/done"]);
+    cluster.ok(&[
+        "wait",
+        "--for=jsonpath={.status.phase}=Succeeded",
+        "pod/attended",
+        "--timeout=60s",
+    ]);
+    assert_eq!(cluster.ok(&["logs", "attended", "-c", "main"]), "hello\nhello\n");
+    assert_eq!(cluster.ok(&["logs", "attended", "-c", "page"]), "page ended\n");
+    let restarts = &cluster.object("pod/attended")["status"]["initContainerStatuses"][0]["restartCount"];
+    assert_eq!(*restarts, 0, "it is not started again once nobody needs it");
+}
+
+#[test]
+fn a_sidecar_that_dies_is_started_again_and_the_others_go_on() {
+    let cluster = Cluster::start();
+    cluster.apply(&ATTENDED.replace("IMAGE", SLEEPER));
+    let ready = |restarts: i64| {
+        eventually(
+            &format!("all run, and the sidecar was restarted {restarts} times"),
+            SOON,
+            || {
+                let status = cluster.object("pod/attended")["status"].clone();
+                let (sidecar, main) = (
+                    &status["initContainerStatuses"][0],
+                    &status["containerStatuses"][0],
+                );
+                let up =
+                    sidecar["ready"] == true && main["ready"] == true && sidecar["restartCount"] == restarts;
+                up.then(|| main["containerID"].clone())
+            },
+        )
+    };
+    let main = ready(0);
+    cluster.ok(&["exec", "attended", "-c", "page", "--", "sh", "-c", "kill -TERM 1"]);
+    assert_eq!(ready(1), main, "the container itself is the same");
+    cluster.ok(&["delete", "pod", "attended", "--timeout=60s"]);
+    eventually("nothing of it is left", SOON, || {
+        cluster.running_containers().is_empty().then_some(())
+    });
+}

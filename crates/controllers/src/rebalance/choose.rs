@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
 };
 
-use skep_api::{ObjectKey, Pod, Resource, Time};
+use skep_api::{ObjectKey, Pod, Quantity, Resource, Time};
 use skep_scheduler::{NodeFullness, Relocation, Scheduler, Scoring, Unmoved};
 use skep_state::State;
 
@@ -122,7 +122,7 @@ impl<'a> Chooser<'a> {
     /// The pods of a node that may be asked to go, the least important first, and the largest of equals.
     fn ranked(&self, node: &NodeFullness) -> Vec<&'a Pod> {
         let scarcer = node.fullness.scarcer();
-        let size = |pod: &Pod| pod.requests().get(scarcer).map_or(0, |amount| amount.millis());
+        let size = |pod: &Pod| pod.requests().get(scarcer).map_or(0, Quantity::millis);
         let pods = self.state.pods_on(&node.node);
         let mut pods: Vec<&Pod> = pods
             .filter(|pod| !self.is_in_vain(pod) && self.candidate(&pod.key(), &node.node).is_some())

@@ -100,7 +100,7 @@ impl Led {
     /// Lets leader and agents do what is to be done now.
     fn settle(&mut self) {
         for _ in 0..1000 {
-            let moving = moving(&self.state).len();
+            let before = moving(&self.state).len();
             let leases: BTreeMap<String, Lease> = self
                 .state
                 .list::<Node>(None)
@@ -125,7 +125,7 @@ impl Led {
                 let fate = outcome.as_ref().map_or_else(Fate::Refused, |_| Fate::Accepted);
                 self.manager.settle(origin, fate, at);
             }
-            let begun = moving_now(&self.state).saturating_sub(moving);
+            let begun = moving(&self.state).len().saturating_sub(before);
             self.begun.extend(std::iter::repeat_n(at, begun));
             self.apply(reports);
         }
@@ -177,7 +177,7 @@ impl Led {
     /// True where no pod is being moved, starts or ends.
     pub(crate) fn is_at_rest(&self) -> bool {
         let mut pods = self.state.list::<Pod>(None);
-        moving_now(&self.state) == 0 && pods.all(|pod| pod.is_ready() && !pod.metadata.is_deleting())
+        moving(&self.state).is_empty() && pods.all(|pod| pod.is_ready() && !pod.metadata.is_deleting())
     }
 
     pub(crate) fn plan(&self) -> RebalancePlan {
@@ -214,10 +214,6 @@ impl Led {
 pub(crate) fn moving(state: &State) -> Vec<&Pod> {
     let pods = state.list::<Pod>(None);
     pods.filter(|pod| Moving::of(pod).is_some()).collect()
-}
-
-fn moving_now(state: &State) -> usize {
-    moving(state).len()
 }
 
 /// Every replica set has as many available pods as it is to have, and every budget what it needs.

@@ -91,7 +91,7 @@ fn spread(name: &str, on: &str) -> Pod {
         "maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule",
         "labelSelector": { "matchLabels": { "app": "web" } }
     });
-    pod.spec.topology_spread_constraints = vec![serde_json::from_value(constraint).unwrap()];
+    pod.spec.topology_spread_constraints = vec![serde_json::from_value(constraint).expect("it is sound")];
     pod
 }
 
@@ -102,7 +102,9 @@ fn pods_that_are_too_many_of_their_like_are_misplaced_until_they_are_evenly_spre
         .scheduler();
     let first = scheduler.misplaced();
     assert_eq!(first.len(), 3, "{first:?}");
-    let moved = scheduler.relocate(&spread("one", "a"), |_| true).unwrap();
+    let moved = scheduler
+        .relocate(&spread("one", "a"), |_| true)
+        .expect("it is sound");
     assert_eq!(moved.to, "b");
     assert_eq!(misplaced(&mut scheduler), "");
 }
@@ -115,13 +117,13 @@ fn a_move_is_told_in_numbers_and_one_that_nobody_wants_changes_nothing() {
         .with([web.clone(), pod("other").cpu("1").node("a").build()])
         .scheduler();
     let before = scheduler.fullness();
-    let refused = scheduler.relocate(&web, |_| false).unwrap_err();
+    let refused = scheduler.relocate(&web, |_| false).expect_err("it is refused");
     let Unmoved::Unwanted(refused) = refused else {
         panic!("{refused:?}")
     };
     expect!["a 75% -> 25%, b 0% -> 50%"].assert_eq(&percents(&refused));
     assert_eq!(scheduler.fullness(), before);
-    let moved = scheduler.relocate(&web, |_| true).unwrap();
+    let moved = scheduler.relocate(&web, |_| true).expect("it is sound");
     assert_eq!(moved, refused);
     expect!["a 75% -> 25%, b 0% -> 50%"].assert_eq(&percents(&moved));
     let now: Vec<u64> = scheduler
@@ -141,7 +143,7 @@ fn a_pod_stays_where_no_other_node_has_a_place_or_the_scheduler_likes_its_own_be
     assert_eq!(scheduler.relocate(&web, |_| true), Err(Unmoved::Stays));
     let large = pod("large").cpu("5").node("a").build();
     scheduler.pod(&large);
-    let refused = scheduler.relocate(&large, |_| true).unwrap_err();
+    let refused = scheduler.relocate(&large, |_| true).expect_err("it is refused");
     let Unmoved::NoRoom(why) = refused else {
         panic!("{refused:?}")
     };
@@ -156,7 +158,7 @@ fn a_pod_that_others_must_be_near_is_not_taken_from_them() {
         let affinity = serde_json::json!({ "podAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": [
             { "topologyKey": "kubernetes.io/hostname", "labelSelector": { "matchLabels": { "app": "db" } } }
         ] } });
-        pod.spec.affinity = Some(serde_json::from_value(affinity).unwrap());
+        pod.spec.affinity = Some(serde_json::from_value(affinity).expect("it is sound"));
         pod
     };
     let db = pod("db").label("app", "db").cpu("2").node("a").build();
@@ -164,11 +166,11 @@ fn a_pod_that_others_must_be_near_is_not_taken_from_them() {
         .with([db.clone(), near("client")])
         .scheduler();
     let before = scheduler.fullness();
-    let refused = scheduler.relocate(&db, |_| true).unwrap_err();
+    let refused = scheduler.relocate(&db, |_| true).expect_err("it is refused");
     assert!(matches!(refused, Unmoved::Harms(_)), "{refused:?}");
     assert_eq!(scheduler.fullness(), before);
     assert_eq!(misplaced(&mut scheduler), "");
     // With a second one at hand it may go.
     scheduler.pod(&pod("standby").label("app", "db").node("a").build());
-    scheduler.relocate(&db, |_| true).unwrap();
+    scheduler.relocate(&db, |_| true).expect("it is sound");
 }

@@ -426,3 +426,74 @@ async fn a_plan_tells_of_quotas_and_of_pods_without_a_place() {
     assert_eq!(status::detail(&detail).unwrap().reason, "Forbidden");
     assert_eq!(client.docs("pod", "").await.len(), 0);
 }
+
+#[tokio::test]
+async fn what_is_beyond_a_limit_range_is_forbidden() {
+    let server = Server::start().await;
+    let client = server.client();
+    let limits = json!({ "limits": [{ "type": "Container", "max": { "cpu": "1" } }] });
+    client
+        .create_doc(of("v1", "LimitRange", "small", &limits))
+        .await
+        .unwrap();
+    let mut large = pod("large", "2");
+    large["spec"]["containers"][0]["resources"] = json!({ "limits": { "cpu": "2" } });
+    let refused = client.create_doc(large).await.unwrap_err();
+    assert_eq!(refused.code(), tonic::Code::PermissionDenied);
+    assert_eq!(
+        refusal(&refused),
+        "Forbidden: pods \"large\" is forbidden: spec.containers[0].resources: maximum cpu usage per Container is 1, but limit is 2"
+    );
+}
+
+#[tokio::test]
+async fn the_plan_of_rebalancing_says_where_it_is_on_and_what_holds_pods_back() {
+    let server = Server::start_in(tempfile::tempdir().unwrap(), |config| {
+        config.rebalancing.at_once = 3;
+    })
+    .await;
+    let client = server.client();
+    let plan = async || {
+        let request = proto::PlanRebalanceRequest {};
+        client.clone().plan_rebalance(request).await.unwrap().into_inner()
+    };
+    let off = plan().await;
+    assert!(
+        !off.everywhere && off.namespaces.is_empty() && off.held.is_empty(),
+        "{off:?}"
+    );
+    let _agent = Agent::connect(&server.channel, "a").await;
+    for name in ["one", "two", "three"] {
+        client.create_doc(pod(name, "1")).await.unwrap();
+        client
+            .until("pod", name, |pod| pod["status"]["phase"] == "Running")
+            .await;
+    }
+    let _other = Agent::connect(&server.channel, "b").await;
+    let asks = json!({ "metadata": { "annotations": { "skep.io/rebalance": "true" } } });
+    client.patch_doc("namespace", "default", asks).await.unwrap();
+    let on = loop {
+        let on = plan().await;
+        if !on.held.is_empty() {
+            break on;
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(on.namespaces, ["default"]);
+    assert_eq!(on.held[0].held_by, "nobody makes it again");
+    assert!(
+        on.held[0]
+            .why
+            .starts_with("a uses 75% of its cpu (50% of its cpu without it), b would use 25%"),
+        "{on:?}"
+    );
+    let nonsense = json!({ "metadata": { "annotations": { "skep.io/rebalance": "maybe" } } });
+    let refused = client
+        .patch_doc("namespace", "default", nonsense)
+        .await
+        .unwrap_err();
+    assert!(
+        refusal(&refused).contains("must be \"true\" or \"false\""),
+        "{refused}"
+    );
+}
