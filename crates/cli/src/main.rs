@@ -25,10 +25,9 @@ use cli::{Cli, Command};
 use context::Context;
 use skep_api::duration;
 
-/// Servers hold millions of small pieces of memory, made and let go of by many threads: the C library's allocator takes a
-/// fifth more for them.
+/// Servers make and let go of objects by the thousand: the C library's allocator takes a quarter of their time for it.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 /// Half the usual stack is plenty for a thread of the daemon.
 const DAEMON_STACK_BYTES: usize = 1 << 20;
