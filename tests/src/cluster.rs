@@ -12,7 +12,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::{Engine, block::Block, eventually};
+use crate::{Engine, block, eventually};
 
 /// A running `skep up`. Dropping it ends the process and removes its containers, network and data.
 pub struct Cluster {
@@ -20,7 +20,7 @@ pub struct Cluster {
     pub engine: Engine,
     dir: TempDir,
     node: String,
-    pods: Block,
+    pod_cidr: String,
     process: Option<Child>,
     skep: PathBuf,
     /// More arguments of `skep up`.
@@ -66,7 +66,7 @@ impl Cluster {
             engine,
             dir,
             node: format!("n{number}-{process}"),
-            pods: Block::reserve(),
+            pod_cidr: block::reserve(),
             process: None,
             skep: skep_binary(),
             extra: Vec::new(),
@@ -103,7 +103,7 @@ impl Cluster {
                 "--node-name",
                 &self.node,
                 "--pod-cidr",
-                self.pods.cidr(),
+                &self.pod_cidr,
             ])
             .args(["--docker-host", &self.engine.host()])
             .args(&self.extra)

@@ -17,8 +17,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::{
-    Lan, Outcome,
-    block::Block,
+    Lan, Outcome, block,
     cluster::{outcome, skep_binary, unmount_below},
     engine::remove_node,
     eventually,
@@ -64,8 +63,6 @@ pub struct ControlPlane {
     /// What goes before a client command, such as `nsenter` into the network of the servers.
     client: Vec<String>,
     pod_cidr: String,
-    /// Where `pod_cidr` comes from unless it is set.
-    _pods: Block,
     tag: String,
     /// The servers, in the order in which they were added.
     pub servers: Vec<Daemon>,
@@ -87,13 +84,11 @@ impl ControlPlane {
             .prefix("skep-ha-")
             .tempdir()
             .expect("a folder");
-        let pods = Block::reserve();
         Self {
             dir,
             skep: skep_binary(),
             client: Vec::new(),
-            pod_cidr: pods.cidr().to_owned(),
-            _pods: pods,
+            pod_cidr: block::reserve(),
             tag: format!("h{number}-{process}"),
             servers: Vec::new(),
             addresses: Vec::new(),
