@@ -216,6 +216,7 @@ fn within_quota(ctx: &Context<'_>, pod: &Pod, names: Vec<String>) -> (Vec<Pod>, 
         stamped.metadata.uid = format!("{}/{}", pod.metadata.namespace, pod.metadata.name);
         let entry = Entry {
             request_id: String::new(),
+            sent: None,
             now: ctx.now,
             changes: vec![Change::create(stamped)],
         };

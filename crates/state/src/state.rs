@@ -6,13 +6,13 @@ use skep_api::{Kind, Object, ObjectKey, Pod, Resource};
 
 use crate::{
     Compacted, StateEvent, history::History, indexes::Indexes, quotas::Quotas, requests::Requests,
-    table::Table,
+    senders::Senders, table::Table,
 };
 
 /// Everything that is replicated, plus a bounded history of how it came to be.
 ///
 /// A clone costs a few reference counts and does not change when the original does. Two states are equal where
-/// their objects, revision and remembered requests are; the history does not count.
+/// their objects, revision and remembered answers are; the history does not count.
 #[derive(Clone, Debug, Default)]
 pub struct State {
     pub(crate) revision: u64,
@@ -20,6 +20,7 @@ pub struct State {
     pub(crate) indexes: Indexes,
     pub(crate) quotas: Quotas,
     pub(crate) requests: Requests,
+    pub(crate) senders: Senders,
     pub(crate) history: History,
 }
 
@@ -134,6 +135,9 @@ impl State {
 
 impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
-        self.revision == other.revision && self.tables == other.tables && self.requests == other.requests
+        self.revision == other.revision
+            && self.tables == other.tables
+            && self.requests == other.requests
+            && self.senders == other.senders
     }
 }

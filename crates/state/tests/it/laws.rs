@@ -6,17 +6,18 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use skep_api::{Kind, Object, ObjectKey, ObjectMeta, OwnerReference};
 use skep_state::{
-    Change, DeleteOptions, Effect, Entry, Outcome, Precondition, Propagation, Restore, State, StateEvent,
-    Verb,
+    Change, DeleteOptions, Effect, Entry, Outcome, Precondition, Propagation, Restore, Sent, State,
+    StateEvent, Verb,
 };
-use skep_testkit::{at, config_map, deployment, namespace, node, pod};
+use skep_testkit::{at, config_map, deployment, namespace, node, pod, replica_set};
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 6] = [
     Kind::Namespace,
     Kind::Node,
     Kind::ConfigMap,
     Kind::Pod,
     Kind::Deployment,
+    Kind::ReplicaSet,
 ];
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
@@ -30,6 +31,7 @@ struct Wish {
     /// Whether the precondition names the present revision, another one, or none.
     revision: Option<bool>,
     remembered: bool,
+    sent: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -78,16 +80,19 @@ fn wishes() -> impl Strategy<Value = Vec<Wish>> {
         prop::sample::select(&NAMES[..]),
         acts(),
         prop::option::of(prop::bool::weighted(0.8)),
-        any::<bool>(),
+        any::<(bool, bool)>(),
     )
-        .prop_map(|(kind, namespace, name, act, revision, remembered)| Wish {
-            kind,
-            namespace: if kind.namespaced() { namespace } else { "" },
-            name,
-            act,
-            revision,
-            remembered,
-        });
+        .prop_map(
+            |(kind, namespace, name, act, revision, (remembered, sent))| Wish {
+                kind,
+                namespace: if kind.namespaced() { namespace } else { "" },
+                name,
+                act,
+                revision,
+                remembered,
+                sent,
+            },
+        );
     let space = |name| Wish {
         kind: Kind::Namespace,
         namespace: "",
@@ -98,6 +103,7 @@ fn wishes() -> impl Strategy<Value = Vec<Wish>> {
         },
         revision: None,
         remembered: false,
+        sent: false,
     };
     prop::collection::vec(wish, 1..100)
         .prop_map(move |wishes| [space("a"), space("b")].into_iter().chain(wishes).collect())
@@ -117,6 +123,11 @@ impl Wish {
         let now = at(step as u64);
         Entry {
             request_id,
+            sent: self.sent.then(|| Sent {
+                by: 1,
+                number: step as u64,
+                settled: (step as u64).saturating_sub(3),
+            }),
             now,
             changes: self.change(state, step).into_iter().collect(),
         }
@@ -156,6 +167,7 @@ impl Wish {
             Kind::Node => node(self.name).into(),
             Kind::Pod => pod(self.name).into(),
             Kind::Deployment => deployment(self.name, 1).into(),
+            Kind::ReplicaSet => replica_set(self.name, 1).into(),
             _ => config_map(self.name).into(),
         };
         let meta = object.meta_mut();
@@ -346,6 +358,7 @@ fn intent(object: &Object) -> Object {
             pod.spec.node_name.clear();
         }
         Object::Deployment(web) => web.status = Default::default(),
+        Object::ReplicaSet(set) => set.status = Default::default(),
         _ => {}
     }
     object
@@ -383,7 +396,7 @@ proptest! {
             check_revisions(before.revision(), &state, &answer);
             check_nothing_lingers(&state);
             prop_assert_eq!(by_index(&state), by_scan(&state));
-            if wish.remembered {
+            if wish.remembered || wish.sent {
                 let after = state.clone();
                 prop_assert_eq!(&state.apply(&entry), &answer, "a retry is answered as before");
                 prop_assert!(state == after, "a retry changes nothing");
@@ -432,7 +445,7 @@ proptest! {
         for (number, wishes) in wishes.chunks(size).enumerate() {
             let changes = wishes.iter().enumerate();
             let changes = changes.filter_map(|(place, wish)| wish.change(&state, number * size + place));
-            let entry = Entry { request_id: String::new(), now: at(number as u64), changes: changes.collect() };
+            let entry = Entry { request_id: String::new(), sent: None, now: at(number as u64), changes: changes.collect() };
             let before = state.clone();
             let outcomes = state.apply(&entry);
             let all = entry.changes.iter().cloned().zip(&outcomes);
