@@ -10,6 +10,7 @@ mod indexes;
 mod quotas;
 mod requests;
 mod rules;
+mod selection;
 mod senders;
 mod snapshot;
 mod state;

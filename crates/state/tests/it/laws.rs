@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use skep_api::{Kind, Object, ObjectKey, ObjectMeta, OwnerReference};
+use skep_api::{
+    Kind, LabelSelector, LabelSelectorOperator, LabelSelectorRequirement, Object, ObjectKey, ObjectMeta,
+    OwnerReference, ReplicaSet,
+};
 use skep_state::{
     Change, DeleteOptions, Effect, Entry, Outcome, Precondition, Propagation, Restore, Sent, State,
     StateEvent, Verb,
@@ -203,6 +206,9 @@ fn changed(object: &Object, act: &Act) -> Object {
             drop(map.data.insert("k".to_owned(), number.to_string()));
         }
         (Object::Deployment(web), Act::Spec(number)) => web.spec.replicas = i32::from(*number),
+        (Object::ReplicaSet(set), Act::Spec(number)) => {
+            set.spec.selector = selectors()[usize::from(*number)].clone();
+        }
         (Object::Pod(pod), Act::Spec(number)) => pod.spec.node_name = NAMES[usize::from(*number)].to_owned(),
         _ => {}
     }
@@ -232,6 +238,64 @@ fn restored(state: &State) -> State {
         restore.push(&record).unwrap();
     }
     restore.finish().unwrap()
+}
+
+/// Some that choose between the labels that pods have here.
+fn selectors() -> [LabelSelector; 4] {
+    let asks = |labels: &[(&str, &str)], exists: &[&str]| LabelSelector {
+        match_labels: labels
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
+        match_expressions: exists
+            .iter()
+            .map(|key| LabelSelectorRequirement {
+                key: (*key).to_owned(),
+                operator: LabelSelectorOperator::Exists,
+                values: Vec::new(),
+            })
+            .collect(),
+    };
+    [
+        asks(&[("k", "0")], &[]),
+        asks(&[("k", "1")], &["k"]),
+        asks(&[], &["k"]),
+        asks(&[("k", "1"), ("x", "y")], &[]),
+    ]
+}
+
+/// What owners select and who selects it, by way of the indexes.
+fn selected_by_index(state: &State) -> Vec<String> {
+    let selectors = selectors();
+    let found = selectors
+        .iter()
+        .flat_map(|selector| state.unmanaged(Kind::Pod, "a", selector));
+    let mut found: Vec<_> = found.map(|pod| pod.key().to_string()).collect();
+    for pod in state.objects(Kind::Pod, Some("a")) {
+        let labels = &pod.meta().labels;
+        let sets = state.selecting(Kind::ReplicaSet, "a", labels);
+        let mut sets: Vec<_> = sets.map(|set| set.key().to_string()).collect();
+        sets.sort();
+        found.extend(sets);
+    }
+    found
+}
+
+/// The same by looking at every object.
+fn selected_by_scan(state: &State) -> Vec<String> {
+    let mut found = Vec::new();
+    let pods = || state.objects(Kind::Pod, Some("a"));
+    for selector in selectors() {
+        let selected =
+            pods().filter(|pod| pod.meta().controller().is_none() && selector.matches(&pod.meta().labels));
+        found.extend(selected.map(|pod| pod.key().to_string()));
+    }
+    for pod in pods() {
+        let sets = state.list::<ReplicaSet>(Some("a"));
+        let selecting = sets.filter(|set| set.spec.selector.matches(&pod.meta().labels));
+        found.extend(selecting.map(|set| set.metadata.key().to_string()));
+    }
+    found
 }
 
 /// Uids, dependents by owner and pods by node, by way of the indexes.
@@ -396,6 +460,7 @@ proptest! {
             check_revisions(before.revision(), &state, &answer);
             check_nothing_lingers(&state);
             prop_assert_eq!(by_index(&state), by_scan(&state));
+            prop_assert_eq!(selected_by_index(&state), selected_by_scan(&state));
             if wish.remembered || wish.sent {
                 let after = state.clone();
                 prop_assert_eq!(&state.apply(&entry), &answer, "a retry is answered as before");
@@ -419,6 +484,7 @@ proptest! {
         let restored = restored(&state);
         prop_assert!(restored == state, "a snapshot restores the state");
         prop_assert_eq!(by_index(&restored), by_index(&state));
+        prop_assert_eq!(selected_by_index(&restored), selected_by_scan(&state));
         prop_assert!(restored.records().eq(state.records()), "equal states give equal snapshots");
         prop_assert!(restored.changes_since(state.revision()).is_ok());
     }
