@@ -1,5 +1,7 @@
 //! Adoption: pods and replica sets without owner go to the one that selects them; those it no longer selects are released.
 
+use std::sync::Arc;
+
 use skep_api::{Kind, LabelSelector, Object, ObjectKey, ObjectMeta, OwnerReference};
 use skep_state::{Change, State, StateEvent};
 
@@ -27,10 +29,10 @@ impl Controller for AdoptionController {
         if event.before.is_none()
             && let Some((dependents, selector)) = selects(after)
         {
-            let objects = state.unmanaged(dependents, &event.key.namespace);
+            let objects = state.unmanaged(dependents, &event.key.namespace, selector);
             let orphans = objects
                 .map(|object| object.meta())
-                .filter(|meta| is_orphan(meta, selector));
+                .filter(|meta| !meta.is_deleting());
             keys.extend(orphans.map(|meta| ObjectKey::cluster(&meta.uid)));
         }
         keys
@@ -40,6 +42,7 @@ impl Controller for AdoptionController {
         let kinds = [Kind::Pod, Kind::ReplicaSet].into_iter();
         let objects = kinds.flat_map(|kind| state.objects(kind, None));
         objects
+            .filter(|object| references(state, object).is_some())
             .map(|object| ObjectKey::cluster(&object.meta().uid))
             .collect()
     }
@@ -96,13 +99,6 @@ fn tied(object: &Object) -> impl PartialEq + use<'_> {
     (&meta.labels, &meta.owner_references, meta.is_deleting())
 }
 
-fn is_orphan(meta: &ObjectMeta, selector: &LabelSelector) -> bool {
-    meta.controller().is_none()
-        && !meta.is_deleting()
-        && !selector.is_empty()
-        && selector.matches(&meta.labels)
-}
-
 /// The references with the oldest owner that selects the orphan; `None` where there is none.
 fn adopted(state: &State, owner_kind: Kind, orphan: &Object) -> Option<Vec<OwnerReference>> {
     if matches!(orphan, Object::Pod(pod) if pod.is_terminal()) {
@@ -110,9 +106,8 @@ fn adopted(state: &State, owner_kind: Kind, orphan: &Object) -> Option<Vec<Owner
     }
     let meta = orphan.meta();
     let owner = state
-        .objects(owner_kind, Some(&meta.namespace))
+        .selecting(owner_kind, &meta.namespace, &meta.labels)
         .filter(|owner| !owner.meta().is_deleting())
-        .filter(|owner| selects(owner).is_some_and(|(_, selector)| is_orphan(meta, selector)))
         .min_by_key(|owner| (owner.meta().creation_timestamp, &owner.meta().name))?;
     let mut references = meta.owner_references.clone();
     references.retain(|reference| reference.uid != owner.meta().uid);
@@ -134,18 +129,18 @@ fn released(state: &State, meta: &ObjectMeta, owner: &OwnerReference) -> Option<
     Some(others.cloned().collect())
 }
 
-/// Who waits for an object without owner that now has one, is going or gone: they may go on.
-pub(crate) fn waiting_for(
-    state: &State,
-    event: &StateEvent,
-    waiting: impl Fn(&State, &str) -> Vec<ObjectKey>,
-) -> Vec<ObjectKey> {
-    let orphan = |object: &Object| object.meta().controller().is_none() && !object.meta().is_deleting();
-    let was = event.before.as_deref().is_some_and(orphan);
-    let is = event.after.as_deref().is_some_and(orphan);
-    if was && !is {
-        waiting(state, &event.key.namespace)
-    } else {
-        Vec::new()
-    }
+/// The owners of this kind that may wait for an object without owner that now has one, is going or gone: they may go on.
+pub(crate) fn waiting_for<'a>(
+    state: &'a State,
+    event: &'a StateEvent,
+    kind: Kind,
+) -> impl Iterator<Item = &'a Arc<Object>> + use<'a> {
+    let orphan = |object: &&Object| object.meta().controller().is_none() && !object.meta().is_deleting();
+    let was = event.before.as_deref().filter(orphan);
+    let is = event.after.as_deref().filter(orphan);
+    let left = was.filter(|_| is.is_none());
+    left.into_iter().flat_map(move |object| {
+        let meta = object.meta();
+        state.selecting(kind, &meta.namespace, &meta.labels)
+    })
 }

@@ -191,6 +191,7 @@ mod tests {
         });
         let entry = Entry {
             request_id: String::new(),
+            sent: None,
             now: start(),
             changes: stamped.collect(),
         };

@@ -144,6 +144,7 @@ impl World {
         }
         let entry = Entry {
             request_id: String::new(),
+            sent: None,
             now: self.now,
             changes,
         };

@@ -96,6 +96,7 @@ mod tests {
         changes.extend(objects.into_iter().map(Change::create));
         let entry = Entry {
             request_id: String::new(),
+            sent: None,
             now: start(),
             changes,
         };

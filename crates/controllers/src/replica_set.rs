@@ -48,7 +48,7 @@ impl Controller for ReplicaSetController {
             }
             let (old, new) = (before.map(Resource::meta), after.map(Resource::meta));
             let mut keys = owners_of_kind(Kind::ReplicaSet, old, new);
-            keys.extend(crate::adoption::waiting_for(state, event, sets_waiting));
+            keys.extend(sets_waiting(state, event));
             return keys;
         }
         match (event.kind, &event.after) {
@@ -126,21 +126,18 @@ fn failed(state: &State, namespace: Option<&str>) -> Vec<ObjectKey> {
 fn waits_for_adoption(state: &State, set: &ReplicaSet) -> bool {
     set.status.observed_generation == 0
         && state
-            .unmanaged(Kind::Pod, &set.metadata.namespace)
+            .unmanaged(Kind::Pod, &set.metadata.namespace, &set.spec.selector)
             .filter_map(|object| Pod::from_object(object))
-            .any(|pod| adoptable(&set.spec.selector, pod))
+            .any(is_active)
 }
 
-/// The replica sets of a namespace that may wait to take a pod over.
-fn sets_waiting(state: &State, namespace: &str) -> Vec<ObjectKey> {
-    let sets = state.list::<ReplicaSet>(Some(namespace));
-    sets.filter(|set| set.status.observed_generation == 0)
+/// The replica sets that may have waited to take over the pod of an event.
+fn sets_waiting(state: &State, event: &StateEvent) -> Vec<ObjectKey> {
+    let sets = crate::adoption::waiting_for(state, event, Kind::ReplicaSet);
+    sets.filter_map(|object| ReplicaSet::from_object(object))
+        .filter(|set| set.status.observed_generation == 0)
         .map(Resource::key)
         .collect()
-}
-
-fn adoptable(selector: &LabelSelector, pod: &Pod) -> bool {
-    is_active(pod) && selector.matches(&pod.metadata.labels)
 }
 
 /// Creates missing pods; why not all of them can be created.
@@ -216,6 +213,7 @@ fn within_quota(ctx: &Context<'_>, pod: &Pod, names: Vec<String>) -> (Vec<Pod>, 
         stamped.metadata.uid = format!("{}/{}", pod.metadata.namespace, pod.metadata.name);
         let entry = Entry {
             request_id: String::new(),
+            sent: None,
             now: ctx.now,
             changes: vec![Change::create(stamped)],
         };

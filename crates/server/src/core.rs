@@ -80,6 +80,7 @@ impl Core {
     ) -> Result<Vec<Outcome>, Failure> {
         let entry = Entry {
             request_id: request_id.to_owned(),
+            sent: None,
             now: now(),
             changes,
         };

@@ -14,6 +14,7 @@ mod failure;
 mod home;
 mod join;
 mod leader;
+mod long;
 mod members;
 mod offline;
 mod peers;

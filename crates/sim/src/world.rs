@@ -14,6 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub(crate) fn entry(request_id: &str, changes: impl IntoIterator<Item = Change>) -> Entry {
     Entry {
         request_id: request_id.to_owned(),
+        sent: None,
         now: now(),
         changes: changes.into_iter().collect(),
     }

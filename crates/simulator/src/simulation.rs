@@ -128,6 +128,7 @@ impl Simulation {
         self.stamp.changes(&mut changes, now);
         let outcomes = self.state.apply(&Entry {
             request_id: String::new(),
+            sent: None,
             now,
             changes,
         });

@@ -82,6 +82,7 @@ fn accepted(state: &mut State, entry: &Entry) {
 fn entry(change: Change) -> Entry {
     Entry {
         request_id: String::new(),
+        sent: None,
         now: skep_api::Time::from_secs(1_767_225_600),
         changes: vec![change],
     }

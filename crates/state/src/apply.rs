@@ -6,7 +6,9 @@ use skep_api::{Kind, Object, ObjectKey, Time};
 
 use crate::{
     Applied, Change, Effect, Entry, Outcome, Refusal, State, StateEvent, Verb,
+    requests::Memory,
     rules::{self, Step},
+    senders::Arrival,
     weight::{BESIDES_TEXT, event_weight, outcome_weight},
 };
 
@@ -14,21 +16,41 @@ impl State {
     /// Applies an entry; one outcome for each of its changes, in their order.
     ///
     /// Deterministic: equal states and entries give equal states and outcomes. Each accepted change that has an
-    /// effect takes the next revision. An entry whose request id is remembered changes nothing and answers as before.
+    /// effect takes the next revision. An entry that came before, or whose request id is remembered, changes nothing and
+    /// answers as before.
     pub fn apply(&mut self, entry: &Entry) -> Vec<Outcome> {
         self.apply_owned(entry.clone())
     }
 
     /// As [`State::apply`], without a copy of the entry's objects.
     pub fn apply_owned(&mut self, entry: Entry) -> Vec<Outcome> {
-        if let Some(outcomes) = self.requests.get(&entry.request_id) {
-            return outcomes.to_vec();
+        let Some(sent) = entry.sent else {
+            return self.apply_new(entry);
+        };
+        match self.senders.arrive(&sent) {
+            Arrival::Again(outcomes) => outcomes.to_vec(),
+            Arrival::Late => {
+                let late = || Refusal::Invalid("nobody waits for this proposal any more".to_owned());
+                entry.changes.iter().map(|_| Err(late())).collect()
+            }
+            Arrival::New => {
+                let outcomes = self.apply_new(entry);
+                self.senders.answer(&sent, &outcomes);
+                outcomes
+            }
+        }
+    }
+
+    fn apply_new(&mut self, entry: Entry) -> Vec<Outcome> {
+        if let Some(outcomes) = self.answered(&entry.request_id) {
+            return outcomes;
         }
         let changes = entry.changes.into_iter();
         let outcomes: Vec<_> = changes
             .map(|change| self.apply_change(change, entry.now))
             .collect();
-        if !entry.request_id.is_empty() {
+        let refused = !outcomes.is_empty() && outcomes.iter().all(Result::is_err);
+        if !entry.request_id.is_empty() && !refused {
             let weight = outcomes.iter().map(outcome_weight).sum();
             self.requests.remember(&entry.request_id, &outcomes, weight);
         }
@@ -53,9 +75,18 @@ impl State {
         })
     }
 
-    /// What was answered to a request, where it is remembered.
-    pub fn answered(&self, request_id: &str) -> Option<&[Outcome]> {
-        self.requests.get(request_id)
+    /// What was answered to a request that was carried out, where it is remembered. What was answered long ago has objects as
+    /// they are by now; where one has gone, its outcome is a refusal that says so.
+    pub fn answered(&self, request_id: &str) -> Option<Vec<Outcome>> {
+        Some(match self.requests.get(request_id)? {
+            Memory::Answer(outcomes) => outcomes.to_vec(),
+            Memory::Facts(facts) => facts.iter().map(|fact| fact.outcome(self)).collect(),
+        })
+    }
+
+    /// What was answered to a proposal of a sender that may still wait for it.
+    pub fn answered_to(&self, sender: u64, number: u64) -> Option<&[Outcome]> {
+        self.senders.answered(sender, number)
     }
 
     fn apply_change(&mut self, change: Change, now: Time) -> Outcome {

@@ -5,12 +5,19 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use skep_api::{Kind, Object, ObjectKey, Time};
 
+use crate::Sent;
+
 /// One entry of the log: changes that ride together, each accepted or refused on its own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Entry {
-    /// Who asks. The same id again changes nothing and answers as before; empty ids are not remembered.
+    /// What asks for it. It is carried out once: the same id again changes nothing and answers as before. An entry of which
+    /// nothing was accepted is not remembered, nor are empty ids.
     pub request_id: String,
+    /// Which of its sender's proposals it is, where it may arrive more than once: whatever came of it, a copy changes nothing
+    /// and is answered as the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sent: Option<Sent>,
     /// The leader's clock when it proposed: the only time that `apply` knows.
     pub now: Time,
     /// Applied in this order.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use imbl::{OrdMap, OrdSet};
 use skep_api::{Kind, Object, ObjectKey};
 
+use crate::selection::{Selection, is_unmanaged};
+
 /// Entries share the keys of the tables and the uids among themselves, so an entry is a few words.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Indexes {
@@ -13,6 +15,8 @@ pub(crate) struct Indexes {
     owners: OrdSet<(Arc<str>, Kind, Arc<ObjectKey>)>,
     /// Pods by node; unbound pods are at the empty name.
     pods: OrdSet<(Arc<str>, Arc<ObjectKey>)>,
+    /// Owners by what they select, and what they may take over.
+    pub(crate) selection: Selection,
 }
 
 impl Indexes {
@@ -43,6 +47,7 @@ impl Indexes {
         self.follow_uid(key, before, after);
         self.follow_owners(key, before, after);
         self.follow_node(key, before, after);
+        self.selection.follow(key, before, after);
     }
 
     fn follow_uid(&mut self, key: &Arc<ObjectKey>, before: Option<&Object>, after: Option<&Object>) {
@@ -115,14 +120,9 @@ fn is_same(one: &Arc<str>, other: &Arc<str>) -> bool {
 /// The uids of its owners; the empty one as well where none of them manages it.
 fn owners(object: &Object) -> impl Iterator<Item = &str> {
     let meta = object.meta();
-    let orphan = meta.controller().is_none() && managed(object.kind());
+    let orphan = is_unmanaged(object);
     let uids = meta.owner_references.iter().map(|owner| owner.uid.as_str());
     uids.chain(orphan.then_some(""))
-}
-
-/// Kinds whose objects are taken over by the owner that selects them.
-fn managed(kind: Kind) -> bool {
-    matches!(kind, Kind::Pod | Kind::ReplicaSet)
 }
 
 /// The node a pod is bound to, empty for none; `None` for other kinds.

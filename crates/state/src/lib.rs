@@ -10,6 +10,8 @@ mod indexes;
 mod quotas;
 mod requests;
 mod rules;
+mod selection;
+mod senders;
 mod snapshot;
 mod state;
 mod table;
@@ -19,7 +21,8 @@ pub use change::{
     Applied, Change, DeleteOptions, Effect, Entry, Outcome, Precondition, Propagation, Refusal, Verb,
 };
 pub use history::{Compacted, HISTORY_EVENTS_MAX, HISTORY_WEIGHT_MAX, StateEvent};
-pub use requests::{REQUESTS_MAX, REQUESTS_WEIGHT_MAX};
+pub use requests::{ANSWERS_MAX, ANSWERS_WEIGHT_MAX, REQUESTS_MAX};
 pub use rules::{FOREGROUND_FINALIZER, ORPHAN_FINALIZER};
+pub use senders::{SENDERS_MAX, SENT_MAX, Sent};
 pub use snapshot::{Record, Restore, RestoreError};
 pub use state::State;

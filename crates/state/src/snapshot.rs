@@ -1,6 +1,6 @@
 //! The whole state as a stream of records, and back.
 //!
-//! A head, then every object, then the remembered requests, each record one document in MessagePack: neither side holds
+//! A head, then every object, then the remembered requests and senders, each record one document in MessagePack: neither side holds
 //! more than one record besides the state itself. Equal states give equal streams. The history is not part of it.
 //! MessagePack says how long each list is before it comes, so that what is read takes no more memory than it needs.
 
@@ -9,7 +9,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use skep_api::{Kind, Object};
 
-use crate::{Outcome, State, history::History, weight::outcome_weight};
+use crate::{
+    Outcome, State,
+    history::History,
+    requests::{Fact, Memory},
+    senders::Known,
+    weight::outcome_weight,
+};
 
 /// Why a stream of records is not a state.
 #[derive(Debug, thiserror::Error)]
@@ -43,13 +49,30 @@ enum Written<'a> {
     Head(Head),
     Object(&'a Object),
     Request { id: &'a str, outcomes: &'a [Outcome] },
+    Present { id: &'a str, facts: Vec<Fact> },
+    Facts { id: &'a str, facts: &'a [Fact] },
+    Sender(Known),
 }
 
 #[derive(Debug, Deserialize)]
 enum Read {
     Head(Head),
     Object(Box<Object>),
-    Request { id: String, outcomes: Vec<Outcome> },
+    Request {
+        id: String,
+        outcomes: Vec<Outcome>,
+    },
+    /// A request whose answer has the objects as they are: they are not there twice.
+    Present {
+        id: String,
+        facts: Vec<Fact>,
+    },
+    /// A request whose whole answer is not remembered any more.
+    Facts {
+        id: String,
+        facts: Vec<Fact>,
+    },
+    Sender(Known),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -61,11 +84,15 @@ struct Head {
 impl State {
     /// The state as records, made one at a time.
     pub fn records(&self) -> impl Iterator<Item = Vec<u8>> {
-        let requests = self
-            .requests
-            .iter()
-            .map(|(id, outcomes)| Written::Request { id, outcomes });
-        let records = 1 + self.len() as u64 + self.requests.iter().count() as u64;
+        let requests = self.requests.iter().map(|(id, memory)| match memory {
+            Memory::Answer(outcomes) => match self.as_they_are(outcomes) {
+                Some(facts) => Written::Present { id, facts },
+                None => Written::Request { id, outcomes },
+            },
+            Memory::Facts(facts) => Written::Facts { id, facts },
+        });
+        let senders = self.senders.known().map(Written::Sender);
+        let records = 1 + (self.len() + self.requests.len() + self.senders.len()) as u64;
         let head = Written::Head(Head {
             revision: self.revision(),
             records,
@@ -74,7 +101,22 @@ impl State {
         std::iter::once(head)
             .chain(objects.map(|object| Written::Object(object)))
             .chain(requests)
+            .chain(senders)
             .map(|record| written(&record))
+    }
+
+    /// The outcomes as facts, where the state has all their objects as they are in them.
+    fn as_they_are(&self, outcomes: &[Outcome]) -> Option<Vec<Fact>> {
+        let is_present = |outcome: &Outcome| {
+            let Ok(applied) = outcome else { return true };
+            let told = applied.object.meta();
+            let present = self.by_uid(&told.uid).map(|object| object.meta());
+            present.is_some_and(|meta| meta.resource_version == told.resource_version)
+        };
+        outcomes
+            .iter()
+            .all(is_present)
+            .then(|| outcomes.iter().map(Fact::of).collect())
     }
 }
 
@@ -135,6 +177,13 @@ impl Restore {
                 let weight = outcomes.iter().map(outcome_weight).sum();
                 self.state.requests.remember(&id, &outcomes, weight);
             }
+            (1.., Read::Present { id, facts }) => {
+                let outcomes: Vec<_> = facts.iter().map(|fact| fact.outcome(&self.state)).collect();
+                let weight = outcomes.iter().map(outcome_weight).sum();
+                self.state.requests.remember(&id, &outcomes, weight);
+            }
+            (1.., Read::Facts { id, facts }) => self.state.requests.remember_facts(&id, facts),
+            (1.., Read::Sender(known)) => self.state.senders.restore(known),
             _ => return Err(RestoreError::Order { index }),
         }
         Ok(())

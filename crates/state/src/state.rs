@@ -1,18 +1,18 @@
 //! The cluster state and how it is read.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
-use skep_api::{Kind, Object, ObjectKey, Pod, Resource};
+use skep_api::{Kind, LabelSelector, Object, ObjectKey, Pod, Resource};
 
 use crate::{
     Compacted, StateEvent, history::History, indexes::Indexes, quotas::Quotas, requests::Requests,
-    table::Table,
+    selection::selector_of, senders::Senders, table::Table,
 };
 
 /// Everything that is replicated, plus a bounded history of how it came to be.
 ///
 /// A clone costs a few reference counts and does not change when the original does. Two states are equal where
-/// their objects, revision and remembered requests are; the history does not count.
+/// their objects, revision and remembered answers are; the history does not count.
 #[derive(Clone, Debug, Default)]
 pub struct State {
     pub(crate) revision: u64,
@@ -20,6 +20,7 @@ pub struct State {
     pub(crate) indexes: Indexes,
     pub(crate) quotas: Quotas,
     pub(crate) requests: Requests,
+    pub(crate) senders: Senders,
     pub(crate) history: History,
 }
 
@@ -85,16 +86,40 @@ impl State {
             .filter_map(|(kind, key)| self.object(kind, key))
     }
 
-    /// The pods, or replica sets, of a namespace that no owner manages; nothing for other kinds.
+    /// The pods, or replica sets, of a namespace that no owner manages and the selector matches; nothing for other kinds, or
+    /// an empty selector.
     pub fn unmanaged<'a>(
         &'a self,
         kind: Kind,
         namespace: &'a str,
+        selector: &'a LabelSelector,
     ) -> impl Iterator<Item = &'a Arc<Object>> + use<'a> {
-        self.indexes
-            .owned_by("")
-            .filter(move |(of, key)| *of == kind && key.namespace == namespace)
-            .filter_map(|(kind, key)| self.object(kind, key))
+        let by_label = self.indexes.selection.unmanaged(kind, namespace, selector);
+        let all = by_label.is_none().then(|| self.indexes.owned_by(""));
+        let all = all.into_iter().flatten();
+        by_label
+            .into_iter()
+            .flatten()
+            .chain(all.filter(move |(of, _)| *of == kind).map(|(_, key)| key))
+            .filter(move |key| key.namespace == namespace && !selector.is_empty())
+            .filter_map(move |key| self.object(kind, key))
+            .filter(|object| selector.matches(&object.meta().labels))
+    }
+
+    /// The replica sets, or deployments, of a namespace whose selectors match these labels; nothing for other kinds, and no
+    /// owner whose selector is empty.
+    pub fn selecting<'a>(
+        &'a self,
+        kind: Kind,
+        namespace: &'a str,
+        labels: &'a BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &'a Arc<Object>> + use<'a> {
+        let keys = self.indexes.selection.selecting(kind, namespace, labels);
+        keys.filter(move |key| key.namespace == namespace)
+            .filter_map(move |key| self.object(kind, key))
+            .filter(|owner| {
+                selector_of(owner).is_some_and(|selector| !selector.is_empty() && selector.matches(labels))
+            })
     }
 
     /// The object with this uid.
@@ -134,6 +159,9 @@ impl State {
 
 impl PartialEq for State {
     fn eq(&self, other: &Self) -> bool {
-        self.revision == other.revision && self.tables == other.tables && self.requests == other.requests
+        self.revision == other.revision
+            && self.tables == other.tables
+            && self.requests == other.requests
+            && self.senders == other.senders
     }
 }

@@ -124,6 +124,7 @@ async fn open(folder: &Path) -> Outcome<()> {
 async fn write(store: &Store, change: Change) {
     let entry = Entry {
         request_id: String::new(),
+        sent: None,
         now: start(),
         changes: vec![change],
     };

@@ -28,6 +28,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let store = Arc::new(Store::open(config).await?);
     let create = |object: skep_api::Object| Entry {
         request_id: String::new(),
+        sent: None,
         now: start(),
         changes: vec![Change::create(object)],
     };

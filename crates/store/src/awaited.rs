@@ -8,79 +8,73 @@ use std::{
 use skep_state::{Entry, Outcome, State};
 use tokio::sync::oneshot;
 
-/// Who waits for which request, until this server's own state has it.
-#[derive(Debug, Default)]
+/// Which of this store's proposals are waited for, until its own state has them.
+#[derive(Debug)]
 pub(crate) struct Awaited {
-    by_request: Mutex<HashMap<String, Listeners>>,
+    /// The number of this store as a sender.
+    by: u64,
+    by_number: Mutex<HashMap<u64, Listener>>,
 }
 
-/// Who waits for the same request.
-#[derive(Debug, Default)]
-pub(crate) struct Listeners(Vec<oneshot::Sender<Vec<Outcome>>>);
+/// Who waits for a proposal.
+pub(crate) type Listener = oneshot::Sender<Vec<Outcome>>;
 
-/// A wait for one request. Dropping it gives up.
+/// A wait for one proposal. Dropping it gives up.
 #[derive(Debug)]
 pub(crate) struct Wait {
     awaited: Arc<Awaited>,
-    request_id: String,
+    number: u64,
     outcomes: oneshot::Receiver<Vec<Outcome>>,
 }
 
 impl Awaited {
-    /// Waits for a request from now on: begin before it is sent.
-    pub(crate) fn wait_for(self: &Arc<Self>, request_id: &str) -> Wait {
+    pub(crate) fn new(by: u64) -> Self {
+        Self {
+            by,
+            by_number: Mutex::default(),
+        }
+    }
+
+    /// Waits for a proposal from now on: begin before it is sent.
+    pub(crate) fn wait_for(self: &Arc<Self>, number: u64) -> Wait {
         let (sender, outcomes) = oneshot::channel();
-        self.lock()
-            .entry(request_id.to_owned())
-            .or_default()
-            .0
-            .push(sender);
+        self.lock().insert(number, sender);
         Wait {
             awaited: self.clone(),
-            request_id: request_id.to_owned(),
+            number,
             outcomes,
         }
     }
 
     /// Those who wait for some of these entries, by their places: to be told once readers see what the entries changed.
-    pub(crate) fn among(&self, entries: &[Entry]) -> Vec<(usize, Listeners)> {
-        let mut by_request = self.lock();
-        if by_request.is_empty() {
+    pub(crate) fn among(&self, entries: &[Entry]) -> Vec<(usize, Listener)> {
+        let mut by_number = self.lock();
+        if by_number.is_empty() {
             return Vec::new();
         }
-        let waits = |(place, entry): (usize, &Entry)| Some((place, by_request.remove(&entry.request_id)?));
+        let waits = |(place, entry): (usize, &Entry)| {
+            let sent = entry.sent.filter(|sent| sent.by == self.by)?;
+            Some((place, by_number.remove(&sent.number)?))
+        };
         entries.iter().enumerate().filter_map(waits).collect()
     }
 
     /// Tells those who wait for something that is in a state that has replaced the whole of this server's.
     pub(crate) fn replaced(&self, state: &State) {
-        self.lock()
-            .retain(|request_id, waiting| match state.answered(request_id) {
-                Some(outcomes) => {
-                    std::mem::take(waiting).tell(outcomes);
-                    false
-                }
-                None => true,
-            });
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Listeners>> {
-        self.by_request.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Listeners {
-    /// Tells them what came of their request.
-    pub(crate) fn tell(self, outcomes: &[Outcome]) {
-        for waiting in self.0 {
+        let answered = |number: &u64| state.answered_to(self.by, *number);
+        for (number, waiting) in self.lock().extract_if(|number, _| answered(number).is_some()) {
             // Nobody may be waiting any more.
-            waiting.send(outcomes.to_vec()).ok();
+            waiting.send(answered(&number).unwrap_or_default().to_vec()).ok();
         }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Listener>> {
+        self.by_number.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Wait {
-    /// What came of the request; `None` where the store has stopped.
+    /// What came of the proposal; `None` where the store has stopped.
     pub(crate) async fn outcomes(&mut self) -> Option<Vec<Outcome>> {
         (&mut self.outcomes).await.ok()
     }
@@ -89,12 +83,13 @@ impl Wait {
 impl Drop for Wait {
     fn drop(&mut self) {
         self.outcomes.close();
-        let mut by_request = self.awaited.lock();
-        if let Some(waiting) = by_request.get_mut(&self.request_id) {
-            waiting.0.retain(|sender| !sender.is_closed());
-            if waiting.0.is_empty() {
-                by_request.remove(&self.request_id);
-            }
+        let mut by_number = self.awaited.lock();
+        // The next try may wait for it by now.
+        if by_number
+            .get(&self.number)
+            .is_some_and(oneshot::Sender::is_closed)
+        {
+            by_number.remove(&self.number);
         }
     }
 }
@@ -102,42 +97,53 @@ impl Drop for Wait {
 #[cfg(test)]
 mod tests {
     use skep_api::Time;
+    use skep_state::Sent;
 
     use super::*;
 
-    fn entry(request_id: &str) -> Entry {
+    fn entry(by: u64, number: u64) -> Entry {
         Entry {
-            request_id: request_id.to_owned(),
+            request_id: String::new(),
+            sent: Some(Sent {
+                by,
+                number,
+                settled: 0,
+            }),
             now: Time::default(),
             changes: Vec::new(),
         }
     }
 
     #[tokio::test]
-    async fn everyone_who_waits_for_a_request_is_told() {
-        let awaited = Arc::new(Awaited::default());
-        let [mut one, mut other, gone] = [(); 3].map(|()| awaited.wait_for("a"));
+    async fn who_waits_for_a_proposal_of_this_store_is_told() {
+        let awaited = Arc::new(Awaited::new(7));
+        let (mut one, gone) = (awaited.wait_for(1), awaited.wait_for(2));
         drop(gone);
-        let among = awaited.among(&[entry("b"), entry("a")]);
-        assert_eq!(among.len(), 1);
-        for (place, listeners) in among {
-            assert_eq!(place, 1);
-            listeners.tell(&[]);
+        let among = awaited.among(&[entry(8, 1), entry(7, 2), entry(7, 1)]);
+        assert_eq!(among.len(), 1, "not for another one's of the same number");
+        for (place, listener) in among {
+            assert_eq!(place, 2);
+            listener.send(vec![]).unwrap();
         }
-        assert_eq!(
-            (one.outcomes().await, other.outcomes().await),
-            (Some(vec![]), Some(vec![]))
-        );
-        drop((one, other));
+        assert_eq!(one.outcomes().await, Some(vec![]));
         assert!(awaited.lock().is_empty());
     }
 
     #[tokio::test]
+    async fn a_second_try_waits_on_when_the_first_gives_up() {
+        let awaited = Arc::new(Awaited::new(7));
+        let first = awaited.wait_for(1);
+        let _second = awaited.wait_for(1);
+        drop(first);
+        assert_eq!(awaited.among(&[entry(7, 1)]).len(), 1);
+    }
+
+    #[tokio::test]
     async fn a_state_from_elsewhere_may_hold_the_answer() {
-        let awaited = Arc::new(Awaited::default());
-        let (mut known, unknown) = (awaited.wait_for("a"), awaited.wait_for("b"));
+        let awaited = Arc::new(Awaited::new(7));
+        let (mut known, unknown) = (awaited.wait_for(1), awaited.wait_for(2));
         let mut state = State::default();
-        state.apply(&entry("a"));
+        state.apply(&entry(7, 1));
         awaited.replaced(&state);
         assert_eq!(known.outcomes().await, Some(vec![]));
         assert_eq!(awaited.lock().len(), 1);

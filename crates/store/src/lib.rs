@@ -26,6 +26,7 @@ mod raft;
 mod reads;
 mod relief;
 mod reseal;
+mod sending;
 mod snapshot;
 mod space;
 mod store;

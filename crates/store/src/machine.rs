@@ -35,13 +35,14 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(state: State, numbers: Numbers) -> Self {
+    /// `sender` is what this store calls itself where it sends proposals to others.
+    pub(crate) fn new(state: State, numbers: Numbers, sender: u64) -> Self {
         let revision = watch::Sender::new(state.revision());
         Self {
             state: RwLock::new(state),
             revision,
             numbers: Mutex::new(numbers),
-            awaited: Arc::default(),
+            awaited: Arc::new(Awaited::new(sender)),
         }
     }
 
@@ -124,8 +125,9 @@ impl Machine {
             .map(|entry| state.apply_owned(entry))
             .collect();
         self.shared.replace(state);
-        for (place, listeners) in awaited {
-            listeners.tell(&outcomes[place]);
+        for (place, waiting) in awaited {
+            // Nobody may be waiting any more.
+            waiting.send(outcomes[place].clone()).ok();
         }
         Ok(outcomes)
     }

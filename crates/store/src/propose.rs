@@ -1,12 +1,6 @@
 //! Proposals: to this server's own log where it leads, else to the leader, until one of them is sure.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering::Relaxed},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use openraft::errors::{ClientWriteError, RaftError};
@@ -18,6 +12,7 @@ use crate::{
     batch::{Parcel, Proposal, Written},
     guide::{Guide, Target},
     raft::{Command, Types},
+    sending::Ticket,
     space,
     store::Inner,
 };
@@ -31,8 +26,7 @@ const ATTEMPT_LIMIT: Duration = Duration::from_secs(5);
 impl Store {
     /// Proposes an entry; one outcome for each of its changes, once they are durable and applied by the leader.
     /// Proposals that are made at the same time share their way to the disk. Where this server does not lead, the
-    /// entry goes to the one that does; an entry without a request id gets one then, so that it can be sent again when
-    /// a leader is lost.
+    /// entry goes to the one that does, under a number of its own, so that it can be sent again when a leader is lost.
     ///
     /// # Errors
     /// See [`ProposeError`]; [`ProposeError::is_retryable`] says whether to try again. With other servers about, it
@@ -48,42 +42,41 @@ impl Store {
 }
 
 impl Inner {
-    async fn propose_anywhere(self: &Arc<Self>, entry: Entry) -> Result<Vec<Outcome>, ProposeError> {
-        let leads = self.view.borrow().leads;
-        let entry = if leads {
-            entry
-        } else {
-            self.request_ids.name(entry)
-        };
-        let mut request_id = entry.request_id.clone();
+    async fn propose_anywhere(self: &Arc<Self>, mut entry: Entry) -> Result<Vec<Outcome>, ProposeError> {
+        let mut guide = self.guide(LIMIT);
+        let mut ticket = None;
+        if !self.view.borrow().leads {
+            ticket = Some(self.number(&mut entry, &guide).await?);
+        }
+        let named = !entry.request_id.is_empty();
         let mut json = written(&entry);
         let mut entry = Some(entry);
-        let mut guide = self.guide(LIMIT);
         let mut uncertain = false;
         loop {
             let target = guide.target();
-            if matches!(target, Target::There(_)) && request_id.is_empty() {
-                // What goes over a network may get lost, or arrive twice.
-                let named = self
-                    .request_ids
-                    .name(entry.take().unwrap_or_else(|| read_back(&json)));
-                json = written(&named);
-                request_id = named.request_id;
+            if ticket.is_none() && matches!(target, Target::There(_)) {
+                let mut unnumbered = entry.take().unwrap_or_else(|| read_back(&json));
+                let taken = self.number(&mut unnumbered, &guide).await;
+                ticket =
+                    Some(taken.map_err(|error| if uncertain { ProposeError::Uncertain } else { error })?);
+                json = written(&unnumbered);
             }
-            let attempt = match target {
-                Target::Here => {
+            let attempt = match (target, &ticket) {
+                (Target::Here, _) => {
                     let limit = guide.left().min(ATTEMPT_LIMIT);
                     let entry = entry.take().unwrap_or_else(|| read_back(&json));
                     let write = timeout(limit, self.write_here(vec![entry], json.clone()));
                     let written = write.await.unwrap_or(Err(ProposeError::Uncertain));
                     written.and_then(only)
                 }
-                Target::There(member) => self.forward(member, json.clone(), &request_id, &guide).await,
-                Target::Nobody => Err(ProposeError::NotLeader { leader: None }),
+                (Target::There(member), Some(ticket)) => {
+                    self.forward(member, json.clone(), ticket, &guide).await
+                }
+                (Target::There(_) | Target::Nobody, _) => Err(ProposeError::NotLeader { leader: None }),
             };
             match attempt {
                 Err(ProposeError::NotLeader { leader }) => guide.hint(leader),
-                Err(ProposeError::Uncertain) if !request_id.is_empty() => uncertain = true,
+                Err(ProposeError::Uncertain) if named || ticket.is_some() => uncertain = true,
                 other => return other,
             }
             if !guide.again().await {
@@ -98,17 +91,27 @@ impl Inner {
         }
     }
 
+    /// Numbers an entry: what goes over a network may get lost, or arrive twice.
+    async fn number(&self, entry: &mut Entry, guide: &Guide) -> Result<Ticket, ProposeError> {
+        let ticket = timeout(guide.left(), self.sending.ticket()).await;
+        let ticket = ticket.map_err(|_| ProposeError::NotLeader {
+            leader: guide.leader(),
+        })?;
+        entry.sent = Some(ticket.sent());
+        Ok(ticket)
+    }
+
     /// Hands an entry to another server, with those that go there as well; what came of it is seen when this server
     /// applies it, as it then would from whatever leader.
     async fn forward(
         self: &Arc<Self>,
         to: Member,
         json: Bytes,
-        request_id: &str,
+        ticket: &Ticket,
         guide: &Guide,
     ) -> Result<Vec<Outcome>, ProposeError> {
         self.check_size(json.len())?;
-        let mut wait = self.shared.awaited().wait_for(request_id);
+        let mut wait = self.shared.awaited().wait_for(ticket.number());
         let (answer, taken) = oneshot::channel();
         let line = self.line_to(to.id);
         let parcel = Parcel { to, json, answer };
@@ -213,36 +216,6 @@ impl Inner {
 
 fn only(outcomes: Vec<Vec<Outcome>>) -> Result<Vec<Outcome>, ProposeError> {
     outcomes.into_iter().next().ok_or(ProposeError::Uncertain)
-}
-
-/// Makes ids for entries that have none. They sort in the order in which they were made, so that those of a time lie
-/// together in the state.
-#[derive(Debug)]
-pub(crate) struct RequestIds {
-    of: uuid::Uuid,
-    next: AtomicU64,
-}
-
-impl RequestIds {
-    /// Unlike those of any other store, and of this one before it was opened.
-    pub(crate) fn new() -> Self {
-        Self {
-            of: uuid::Uuid::new_v4(),
-            next: AtomicU64::new(0),
-        }
-    }
-
-    /// The entry under an id of its own.
-    fn name(&self, entry: Entry) -> Entry {
-        if !entry.request_id.is_empty() {
-            return entry;
-        }
-        let number = self.next.fetch_add(1, Relaxed);
-        Entry {
-            request_id: format!("{}-{number:016x}", self.of.simple()),
-            ..entry
-        }
-    }
 }
 
 fn read_back(json: &Bytes) -> Entry {

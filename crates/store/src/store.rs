@@ -29,11 +29,11 @@ use crate::{
     log::{Log, open_log, unreadable},
     machine::{Machine, Shared},
     peers::{Incoming, Manage, Network, Peers},
-    propose::RequestIds,
     raft::{Raft, SnapshotMeta, Types},
     reads::{self, Waiting},
     relief,
     reseal::reseal,
+    sending::Sending,
     snapshot::{Head, Snapshots},
     upkeep::Upkeep,
     vault::Seal,
@@ -79,7 +79,7 @@ pub(crate) struct Inner {
     pub(crate) failure: watch::Receiver<Option<String>>,
     pub(crate) reads: mpsc::Sender<Waiting>,
     pub(crate) lines: Lines,
-    pub(crate) request_ids: RequestIds,
+    pub(crate) sending: Arc<Sending>,
     /// Told when a write was refused for want of space.
     pub(crate) short_of_space: Arc<Notify>,
     /// Emptied by shutdown.
@@ -100,6 +100,7 @@ struct Kept {
     log: Log,
     shared: Arc<Shared>,
     snapshots: Arc<Snapshots>,
+    sending: Arc<Sending>,
 }
 
 impl Store {
@@ -118,7 +119,9 @@ impl Store {
             state,
         } = open_patiently(&config).await?;
         let home = Arc::new(Home::new(folder));
-        let (shared, snapshots) = (Arc::new(Shared::new(state, head.numbers)), Arc::new(snapshots));
+        let sending = Arc::new(Sending::new());
+        let shared = Arc::new(Shared::new(state, head.numbers, sending.by()));
+        let snapshots = Arc::new(snapshots);
         let peers = Arc::new(Peers::new(home.clone(), config.transport.clone()));
         let machine = Machine::new(home.clone(), shared.clone(), snapshots.clone(), head.meta);
         let network = Network {
@@ -142,6 +145,7 @@ impl Store {
             log,
             shared,
             snapshots,
+            sending,
         };
         Ok(Self::assemble(config, home, peers, raft, kept, tasks))
     }
@@ -265,6 +269,7 @@ impl Store {
             log,
             shared,
             snapshots,
+            sending,
         } = kept;
         let view = view_of(&raft.metrics().borrow_watched(), None);
         let (leads_sender, leads) = watch::channel(view.leads);
@@ -304,7 +309,7 @@ impl Store {
             failure,
             reads,
             lines,
-            request_ids: RequestIds::new(),
+            sending,
             short_of_space: Arc::default(),
             tasks: Mutex::default(),
         });

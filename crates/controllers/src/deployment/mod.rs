@@ -53,7 +53,7 @@ impl Controller for DeploymentController {
                 before.map(Resource::meta),
                 after.map(Resource::meta),
             );
-            keys.extend(crate::adoption::waiting_for(state, event, deployments_waiting));
+            keys.extend(deployments_waiting(state, event));
             return keys;
         }
         if event.kind == Kind::Deployment && event.after.is_some() {
@@ -126,15 +126,19 @@ fn waits_for_adoption(state: &State, deployment: &Deployment) -> bool {
     deployment.status.observed_generation == 0
         && !deployment.metadata.is_deleting()
         && state
-            .unmanaged(Kind::ReplicaSet, &deployment.metadata.namespace)
-            .map(|set| set.meta())
-            .any(|meta| !meta.is_deleting() && deployment.spec.selector.matches(&meta.labels))
+            .unmanaged(
+                Kind::ReplicaSet,
+                &deployment.metadata.namespace,
+                &deployment.spec.selector,
+            )
+            .any(|set| !set.meta().is_deleting())
 }
 
-/// The deployments of the replica set's namespace that wait to take it over.
-fn deployments_waiting(state: &State, namespace: &str) -> Vec<ObjectKey> {
-    let deployments = state.list::<Deployment>(Some(namespace));
+/// The deployments that may have waited to take over the replica set of an event.
+fn deployments_waiting(state: &State, event: &StateEvent) -> Vec<ObjectKey> {
+    let deployments = crate::adoption::waiting_for(state, event, Kind::Deployment);
     deployments
+        .filter_map(|object| Deployment::from_object(object))
         .filter(|deployment| deployment.status.observed_generation == 0)
         .map(Resource::key)
         .collect()

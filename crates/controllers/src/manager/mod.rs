@@ -147,6 +147,12 @@ impl Manager {
         self.queue.is_ready()
     }
 
+    /// How much there is to look at: changes of this state that were not followed yet, keys, and pods that wait for a node.
+    pub fn backlog(&self, state: &State) -> usize {
+        let changes = state.revision().saturating_sub(self.seen);
+        usize::try_from(changes).unwrap_or(usize::MAX) + self.queue.len() + self.placing.waiting()
+    }
+
     /// When to decide again though nothing has changed; `None` for never.
     pub fn next_at(&self, at: Duration) -> Option<Duration> {
         [

@@ -72,6 +72,11 @@ impl Placing {
         self.policies.fill(scoring, &mut self.scheduler);
     }
 
+    /// How many pods are to be placed.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// The scheduler, which knows all that was followed.
     pub(super) fn scheduler(&self) -> &Scheduler {
         &self.scheduler

@@ -60,6 +60,11 @@ impl Queue {
         !self.ready.is_empty()
     }
 
+    /// How many can be taken without waiting.
+    pub(super) fn len(&self) -> usize {
+        self.ready.len()
+    }
+
     /// When the next timer is due.
     pub(super) fn next_timer(&self) -> Option<Duration> {
         self.timers.first().map(|(at, _)| *at)

@@ -31,6 +31,10 @@ impl Waiting {
         self.priorities.contains_key(key)
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.order.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.order.is_empty()
     }

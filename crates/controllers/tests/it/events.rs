@@ -16,6 +16,7 @@ fn record(state: &mut State, notes: &[EventNote], secs: u64) {
     }
     let outcomes = state.apply(&Entry {
         request_id: String::new(),
+        sent: None,
         now: at(secs),
         changes,
     });
@@ -27,6 +28,7 @@ fn cluster() -> State {
     let changes = vec![skep_state::Change::create(namespace("default"))];
     state.apply(&Entry {
         request_id: String::new(),
+        sent: None,
         now: at(0),
         changes,
     });

@@ -8,6 +8,7 @@ mod sim;
 mod collectors;
 mod events;
 mod invariants;
+mod many;
 mod nodes;
 mod policy;
 mod rebalance;

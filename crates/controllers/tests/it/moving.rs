@@ -145,6 +145,7 @@ impl Led {
         }
         let entry = Entry {
             request_id: String::new(),
+            sent: None,
             now,
             changes,
         };

@@ -380,6 +380,7 @@ fn a_forecast_says_who_would_make_room_and_leaves_the_state_alone() {
     let mut after = sim.state.clone();
     let entry = skep_state::Entry {
         request_id: String::new(),
+        sent: None,
         now: sim.now,
         changes: vec![Change::create(large)],
     };

@@ -208,6 +208,7 @@ impl Sim {
         }
         let entry = Entry {
             request_id: String::new(),
+            sent: None,
             now: self.now,
             changes,
         };

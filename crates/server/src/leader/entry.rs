@@ -58,6 +58,7 @@ async fn write(changes: Vec<Change>, core: &Core) -> Vec<Written> {
     let count = changes.len();
     let entry = skep_state::Entry {
         request_id: String::new(),
+        sent: None,
         now: now(),
         changes,
     };

@@ -9,7 +9,10 @@ use skep_store::ProposeError;
 use tokio::time::Instant;
 
 use super::entry::Entries;
-use crate::{clock::now, core::Core, stamp::stamp_new};
+use crate::{clock::now, core::Core, long::long, stamp::stamp_new};
+
+/// A look at more changes, keys and pods than this takes long.
+const LITTLE: usize = 64;
 
 /// The pause after the log could not be written.
 const FAILURE_PAUSE: Duration = Duration::from_millis(500);
@@ -29,7 +32,7 @@ impl Term {
         Self {
             core,
             began: Instant::now(),
-            manager: Manager::new(&state),
+            manager: long(|| Manager::new(&state)),
             entries: Entries::new(),
         }
     }
@@ -40,13 +43,14 @@ impl Term {
         loop {
             revisions.borrow_and_update();
             let state = self.core.state();
-            self.follow(&state);
-            let draft = self.decide(&state);
+            let draft = self.look(&state);
             if !draft.is_empty() {
                 self.write(draft).await;
                 continue;
             }
             if self.manager.is_ready() {
+                // A new leader has all there is to look at: it must be heard of, and answer, meanwhile.
+                tokio::task::yield_now().await;
                 continue;
             }
             let timer = self.manager.next_at(self.began.elapsed());
@@ -55,6 +59,15 @@ impl Term {
                 () = sleep_until(timer.map(|at| self.began + at)) => {}
             }
         }
+    }
+
+    fn look(&mut self, state: &State) -> Draft {
+        let much = self.manager.backlog(state) > LITTLE;
+        let mut look = || {
+            self.follow(state);
+            self.decide(state)
+        };
+        if much { long(look) } else { look() }
     }
 
     fn follow(&mut self, state: &State) {

@@ -151,6 +151,7 @@ mod tests {
     fn apply(state: &mut State, change: Change) {
         let entry = Entry {
             request_id: String::new(),
+            sent: None,
             now: Time::from_secs(0),
             changes: vec![change],
         };

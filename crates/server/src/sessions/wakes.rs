@@ -210,6 +210,7 @@ mod tests {
             let before = self.state.revision();
             let entry = Entry {
                 request_id: String::new(),
+                sent: None,
                 now: Time::from_secs(0),
                 changes: vec![change],
             };

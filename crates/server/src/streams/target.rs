@@ -182,6 +182,7 @@ mod tests {
         let changes = objects.into_iter().map(Change::create).collect();
         let outcomes = state.apply(&Entry {
             request_id: String::new(),
+            sent: None,
             now: Time::from_secs(0),
             changes,
         });

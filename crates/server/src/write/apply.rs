@@ -32,7 +32,7 @@ pub(crate) async fn apply(core: &Core, request: ApplyRequest) -> Result<WriteRes
     for attempt in 0.. {
         let state = core.read(false).await?;
         let last = attempt + 1 == ATTEMPTS;
-        match manifest.attempt(core, &commit, &state, attempt).await {
+        match manifest.attempt(core, &commit, &state).await {
             Err(Attempt::LostRace(_)) if !last && !manifest.names_revision() => {}
             Err(Attempt::LostRace(failure) | Attempt::Failed(failure)) => return Err(failure),
             Ok((object, result, told)) => {
@@ -102,13 +102,13 @@ impl Manifest {
         core: &Core,
         commit: &Commit,
         state: &State,
-        attempt: u32,
     ) -> Result<(Arc<Object>, WriteResult, Vec<String>), Attempt> {
-        if let Some(applied) = commit.answered_before(state) {
+        if let Some(outcome) = commit.answered_before(state) {
+            let applied = outcome.map_err(|refusal| Attempt::Failed(refusal.into()))?;
             return Ok((applied.object.clone(), result_of(&applied), Vec::new()));
         }
         let (change, told) = self.change(state)?;
-        match commit.write(core, state, change, attempt).await {
+        match commit.write(core, state, change).await {
             Ok(applied) => Ok((applied.object.clone(), result_of(&applied), told)),
             Err(Rejected::Refused(refusal @ (Refusal::AlreadyExists { .. } | Refusal::Conflict { .. }))) => {
                 Err(Attempt::LostRace(refusal.into()))

@@ -34,16 +34,9 @@ impl Commit {
         })
     }
 
-    /// What was answered before to this request, where it is remembered.
-    pub(super) fn answered_before(&self, state: &State) -> Option<Applied> {
-        if self.request_id.is_empty() {
-            return None;
-        }
-        let attempts = (0..super::ATTEMPTS).map(|attempt| self.id_of_attempt(attempt));
-        attempts
-            .chain([self.id_ahead()])
-            .filter_map(|id| state.answered(&id)?.first())
-            .find_map(|outcome| outcome.as_ref().ok().cloned())
+    /// What was answered before to this request, where it was carried out and is remembered.
+    pub(super) fn answered_before(&self, state: &State) -> Option<Outcome> {
+        state.answered(&self.request_id)?.into_iter().next()
     }
 
     /// Writes one change that is right by this server's own state, which may lag behind: what the log takes, it takes on
@@ -55,14 +48,14 @@ impl Commit {
         state: &State,
         change: Change,
     ) -> Result<Applied, Ahead> {
-        if let Some(applied) = self.answered_before(state) {
-            return Ok(applied);
+        if let Some(outcome) = self.answered_before(state) {
+            return outcome.map_err(|_| Ahead::LookAgain);
         }
         let tried = state.try_change(&change, now());
         if self.dry_run || !tried.is_ok_and(|applied| applied.effect != Effect::Nothing) {
             return Err(Ahead::LookAgain);
         }
-        let outcomes = core.propose(&self.id_ahead(), vec![change]).await;
+        let outcomes = core.propose(&self.request_id, vec![change]).await;
         match only(outcomes.map_err(Ahead::Failed)?) {
             Ok(outcome) => outcome.map_err(|_| Ahead::LookAgain),
             Err(rejected) => Err(Ahead::Failed(rejected.into())),
@@ -70,12 +63,14 @@ impl Commit {
     }
 
     /// Writes one change. On a dry run, and where it would change nothing, the log is left alone.
+    ///
+    /// All tries are under the request's own id: whichever of them the log takes first, it takes no other one, through whatever
+    /// servers they come. One that it refuses is no answer to the request.
     pub(super) async fn write(
         &self,
         core: &Core,
         state: &State,
         change: Change,
-        attempt: u32,
     ) -> Result<Applied, Rejected> {
         let tried = state.try_change(&change, now());
         let nothing = matches!(&tried, Ok(applied) if applied.effect == Effect::Nothing);
@@ -83,27 +78,10 @@ impl Commit {
             return tried.map_err(Rejected::Refused);
         }
         let outcomes = core
-            .propose(&self.id_of_attempt(attempt), vec![change])
+            .propose(&self.request_id, vec![change])
             .await
             .map_err(Rejected::Failed)?;
         only(outcomes)?.map_err(Rejected::Refused)
-    }
-
-    /// An attempt that the log refused is no answer to the request.
-    fn id_ahead(&self) -> String {
-        match self.request_id.as_str() {
-            "" => String::new(),
-            id => format!("{id}#ahead"),
-        }
-    }
-
-    /// A retry after a lost race is another request: the first one's refusal is remembered.
-    fn id_of_attempt(&self, attempt: u32) -> String {
-        match (self.request_id.as_str(), attempt) {
-            ("", _) => String::new(),
-            (id, 0) => id.to_owned(),
-            (id, attempt) => format!("{id}#{attempt}"),
-        }
     }
 }
 

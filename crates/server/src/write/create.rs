@@ -43,14 +43,14 @@ async fn create_admitted(
         }
     }
     let state = core.read(false).await?;
-    if let Some(applied) = commit.answered_before(&state) {
-        return Ok((applied.object, Vec::new()));
+    if let Some(outcome) = commit.answered_before(&state) {
+        return Ok((outcome?.object, Vec::new()));
     }
     let told = admission::complete_new(&state, &mut object)?;
     let generated = object.meta().name.is_empty();
-    for attempt in 0..ATTEMPTS {
+    for _ in 0..ATTEMPTS {
         let change = Change::create(stamped(&object));
-        match commit.write(core, &state, change, attempt).await {
+        match commit.write(core, &state, change).await {
             Ok(applied) => return Ok((applied.object, told)),
             Err(Rejected::Refused(Refusal::AlreadyExists { .. })) if generated => {}
             Err(rejected) => return Err(rejected.into()),

@@ -22,14 +22,14 @@ pub(crate) async fn delete(core: &Core, request: DeleteRequest) -> Result<Delete
         },
     };
     let state = core.read(false).await?;
-    if let Some(applied) = commit.answered_before(&state) {
-        return Ok(response(&applied));
+    if let Some(outcome) = commit.answered_before(&state) {
+        return Ok(response(&outcome?));
     }
     if state.object(kind, &key).is_none() {
         return Err(Failure::NotFound(kind, key));
     }
     reserved::check_delete(kind, &key)?;
-    let applied = commit.write(core, &state, change, 0).await?;
+    let applied = commit.write(core, &state, change).await?;
     Ok(response(&applied))
 }
 

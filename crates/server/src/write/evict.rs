@@ -27,8 +27,8 @@ pub(crate) async fn evict(core: &Core, request: EvictRequest) -> Result<EvictRes
     };
     for attempt in 0.. {
         let state = core.read(false).await?;
-        if let Some(applied) = commit.answered_before(&state) {
-            return Ok(response(&applied));
+        if let Some(outcome) = commit.answered_before(&state) {
+            return Ok(response(&outcome?));
         }
         let Some(pod) = state.get::<Pod>(&key) else {
             return Err(Failure::NotFound(Kind::Pod, key));
@@ -37,7 +37,7 @@ pub(crate) async fn evict(core: &Core, request: EvictRequest) -> Result<EvictRes
         if request.start_first && !request.dry_run {
             alone = replace_first(core, &state, pod).await?;
         }
-        match commit.write(core, &state, change.clone(), attempt).await {
+        match commit.write(core, &state, change.clone()).await {
             Ok(applied) => return Ok(response(&applied)),
             Err(rejected)
                 if rejected.lost_a_race()

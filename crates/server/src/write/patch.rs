@@ -27,14 +27,15 @@ pub(crate) async fn patch(core: &Core, request: PatchRequest) -> Result<WriteRes
     let patch = Patch::of(request, kind)?;
     for attempt in 0.. {
         let state = core.read(false).await?;
-        if let Some(applied) = commit.answered_before(&state) {
+        if let Some(outcome) = commit.answered_before(&state) {
+            let applied = outcome?;
             return Ok(response(&applied.object, result_of(&applied), Vec::new()));
         }
         let live = live(&state, kind, &key)?;
         let (new, mut warnings) = patch.apply(&live)?;
         admission::check_update(&live, &new)?;
         warnings.extend(admission::outlook(&state, &new)?);
-        match commit.write(core, &state, Change::update(new), attempt).await {
+        match commit.write(core, &state, Change::update(new)).await {
             Ok(applied) => return Ok(response(&applied.object, result_of(&applied), warnings)),
             Err(rejected) if rejected.lost_a_race() && attempt + 1 < ATTEMPTS => {}
             Err(rejected) => return Err(rejected.into()),

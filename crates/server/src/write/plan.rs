@@ -40,7 +40,7 @@ pub(crate) async fn plan(core: &Core, request: PlanRequest) -> Result<PlanRespon
 pub(crate) async fn apply_plan(core: &Core, request: ApplyPlanRequest) -> Result<ApplyPlanResponse, Failure> {
     let options = request.options.unwrap_or_default();
     let commit = Commit::of(Some(&options))?;
-    for attempt in 0..ATTEMPTS {
+    for _ in 0..ATTEMPTS {
         let manifests = manifests(request.objects.clone(), options.validation)?;
         let (state, settings) = (core.read(false).await?, core.settings.clone());
         let on = state.clone();
@@ -55,7 +55,7 @@ pub(crate) async fn apply_plan(core: &Core, request: ApplyPlanRequest) -> Result
             return Ok(ApplyPlanResponse { written });
         }
         let all = Change::new(Verb::All(changes));
-        match commit.write(core, &state, all, attempt).await {
+        match commit.write(core, &state, all).await {
             Ok(_) => return Ok(ApplyPlanResponse { written }),
             // Somebody wrote meanwhile: the plan may hold all the same.
             Err(rejected) if rejected.lost_a_race() => {}
@@ -230,6 +230,7 @@ impl Planned {
 fn try_on(state: &mut State, change: &Change) -> Result<skep_state::Applied, Refusal> {
     let entry = Entry {
         request_id: String::new(),
+        sent: None,
         now: now(),
         changes: vec![change.clone()],
     };

@@ -27,7 +27,8 @@ pub(crate) async fn update(core: &Core, request: UpdateRequest) -> Result<WriteR
         Err(Ahead::LookAgain) => {}
     }
     let state = core.read(false).await?;
-    if let Some(applied) = commit.answered_before(&state) {
+    if let Some(outcome) = commit.answered_before(&state) {
+        let applied = outcome?;
         return Ok(response(&applied.object, result_of(&applied), decoded.warnings));
     }
     let live = live(&state, &decoded.object)?;
@@ -40,7 +41,7 @@ pub(crate) async fn update(core: &Core, request: UpdateRequest) -> Result<WriteR
         only_if,
         verb: Verb::Update(Box::new(new)),
     };
-    let applied = commit.write(core, &state, change, 0).await?;
+    let applied = commit.write(core, &state, change).await?;
     Ok(response(&applied.object, result_of(&applied), warnings))
 }
 

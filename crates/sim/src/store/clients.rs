@@ -35,6 +35,9 @@ const CLIENTS: u64 = 6;
 /// A client loses patience: what it asked for may happen yet.
 const PATIENCE: Duration = Duration::from_secs(3);
 
+/// How often what nobody knows about is asked for again.
+const TRIES_MORE: usize = 2;
+
 pub(super) struct Clients {
     tasks: JoinSet<Vec<Call>>,
 }
@@ -123,7 +126,7 @@ impl Client {
         let value = self.values.fetch_add(1, Relaxed);
         let object = config_map(&format!("r{register}")).data("v", &value.to_string());
         let change = Change::new(Verb::Update(Box::new(object.object())));
-        let came = propose(store, &format!("set-{value}"), change).await;
+        let came = self.insist(store, &format!("set-{value}"), change).await;
         (What::Set { register, value }, came)
     }
 
@@ -136,8 +139,30 @@ impl Client {
         } else {
             String::new()
         };
-        let came = propose(store, &request_id, change).await;
+        let came = self.insist(store, &request_id, change).await;
         (What::Create(name), came)
+    }
+
+    /// Proposes a change and, where nobody knows what came of it, asks again at whatever servers: a request that has an id is
+    /// carried out once.
+    async fn insist(&self, store: &Store, request_id: &str, change: Change) -> Came {
+        let mut came = propose(store, request_id, change.clone()).await;
+        for _ in 0..TRIES_MORE {
+            if came != Came::Unknown || request_id.is_empty() {
+                break;
+            }
+            let running = self.servers.read().await.running();
+            let Some(Running { store, alive }) = luck::choose(&running) else {
+                break;
+            };
+            drop(running);
+            let again = propose(&store, request_id, change.clone()).await;
+            // What is refused now may have happened before.
+            if again == Came::Done && alive.is() {
+                came = Came::Done;
+            }
+        }
+        came
     }
 }
 

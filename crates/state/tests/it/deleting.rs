@@ -78,6 +78,7 @@ fn a_second_deletion_may_shorten_the_time_but_not_lengthen_it() {
         }
         let entry = Entry {
             request_id: String::new(),
+            sent: None,
             now: at(7),
             changes: vec![change],
         };

@@ -4,19 +4,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use skep_api::{Kind, Object, ObjectKey, ObjectMeta, OwnerReference};
-use skep_state::{
-    Change, DeleteOptions, Effect, Entry, Outcome, Precondition, Propagation, Restore, State, StateEvent,
-    Verb,
+use skep_api::{
+    Kind, LabelSelector, LabelSelectorOperator, LabelSelectorRequirement, Object, ObjectKey, ObjectMeta,
+    OwnerReference, ReplicaSet,
 };
-use skep_testkit::{at, config_map, deployment, namespace, node, pod};
+use skep_state::{
+    Change, DeleteOptions, Effect, Entry, Outcome, Precondition, Propagation, Restore, Sent, State,
+    StateEvent, Verb,
+};
+use skep_testkit::{at, config_map, deployment, namespace, node, pod, replica_set};
 
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 6] = [
     Kind::Namespace,
     Kind::Node,
     Kind::ConfigMap,
     Kind::Pod,
     Kind::Deployment,
+    Kind::ReplicaSet,
 ];
 const NAMES: [&str; 3] = ["a", "b", "c"];
 
@@ -30,6 +34,7 @@ struct Wish {
     /// Whether the precondition names the present revision, another one, or none.
     revision: Option<bool>,
     remembered: bool,
+    sent: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -78,16 +83,19 @@ fn wishes() -> impl Strategy<Value = Vec<Wish>> {
         prop::sample::select(&NAMES[..]),
         acts(),
         prop::option::of(prop::bool::weighted(0.8)),
-        any::<bool>(),
+        any::<(bool, bool)>(),
     )
-        .prop_map(|(kind, namespace, name, act, revision, remembered)| Wish {
-            kind,
-            namespace: if kind.namespaced() { namespace } else { "" },
-            name,
-            act,
-            revision,
-            remembered,
-        });
+        .prop_map(
+            |(kind, namespace, name, act, revision, (remembered, sent))| Wish {
+                kind,
+                namespace: if kind.namespaced() { namespace } else { "" },
+                name,
+                act,
+                revision,
+                remembered,
+                sent,
+            },
+        );
     let space = |name| Wish {
         kind: Kind::Namespace,
         namespace: "",
@@ -98,6 +106,7 @@ fn wishes() -> impl Strategy<Value = Vec<Wish>> {
         },
         revision: None,
         remembered: false,
+        sent: false,
     };
     prop::collection::vec(wish, 1..100)
         .prop_map(move |wishes| [space("a"), space("b")].into_iter().chain(wishes).collect())
@@ -117,6 +126,11 @@ impl Wish {
         let now = at(step as u64);
         Entry {
             request_id,
+            sent: self.sent.then(|| Sent {
+                by: 1,
+                number: step as u64,
+                settled: (step as u64).saturating_sub(3),
+            }),
             now,
             changes: self.change(state, step).into_iter().collect(),
         }
@@ -156,6 +170,7 @@ impl Wish {
             Kind::Node => node(self.name).into(),
             Kind::Pod => pod(self.name).into(),
             Kind::Deployment => deployment(self.name, 1).into(),
+            Kind::ReplicaSet => replica_set(self.name, 1).into(),
             _ => config_map(self.name).into(),
         };
         let meta = object.meta_mut();
@@ -191,6 +206,9 @@ fn changed(object: &Object, act: &Act) -> Object {
             drop(map.data.insert("k".to_owned(), number.to_string()));
         }
         (Object::Deployment(web), Act::Spec(number)) => web.spec.replicas = i32::from(*number),
+        (Object::ReplicaSet(set), Act::Spec(number)) => {
+            set.spec.selector = selectors()[usize::from(*number)].clone();
+        }
         (Object::Pod(pod), Act::Spec(number)) => pod.spec.node_name = NAMES[usize::from(*number)].to_owned(),
         _ => {}
     }
@@ -220,6 +238,64 @@ fn restored(state: &State) -> State {
         restore.push(&record).unwrap();
     }
     restore.finish().unwrap()
+}
+
+/// Some that choose between the labels that pods have here.
+fn selectors() -> [LabelSelector; 4] {
+    let asks = |labels: &[(&str, &str)], exists: &[&str]| LabelSelector {
+        match_labels: labels
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect(),
+        match_expressions: exists
+            .iter()
+            .map(|key| LabelSelectorRequirement {
+                key: (*key).to_owned(),
+                operator: LabelSelectorOperator::Exists,
+                values: Vec::new(),
+            })
+            .collect(),
+    };
+    [
+        asks(&[("k", "0")], &[]),
+        asks(&[("k", "1")], &["k"]),
+        asks(&[], &["k"]),
+        asks(&[("k", "1"), ("x", "y")], &[]),
+    ]
+}
+
+/// What owners select and who selects it, by way of the indexes.
+fn selected_by_index(state: &State) -> Vec<String> {
+    let selectors = selectors();
+    let found = selectors
+        .iter()
+        .flat_map(|selector| state.unmanaged(Kind::Pod, "a", selector));
+    let mut found: Vec<_> = found.map(|pod| pod.key().to_string()).collect();
+    for pod in state.objects(Kind::Pod, Some("a")) {
+        let labels = &pod.meta().labels;
+        let sets = state.selecting(Kind::ReplicaSet, "a", labels);
+        let mut sets: Vec<_> = sets.map(|set| set.key().to_string()).collect();
+        sets.sort();
+        found.extend(sets);
+    }
+    found
+}
+
+/// The same by looking at every object.
+fn selected_by_scan(state: &State) -> Vec<String> {
+    let mut found = Vec::new();
+    let pods = || state.objects(Kind::Pod, Some("a"));
+    for selector in selectors() {
+        let selected =
+            pods().filter(|pod| pod.meta().controller().is_none() && selector.matches(&pod.meta().labels));
+        found.extend(selected.map(|pod| pod.key().to_string()));
+    }
+    for pod in pods() {
+        let sets = state.list::<ReplicaSet>(Some("a"));
+        let selecting = sets.filter(|set| set.spec.selector.matches(&pod.meta().labels));
+        found.extend(selecting.map(|set| set.metadata.key().to_string()));
+    }
+    found
 }
 
 /// Uids, dependents by owner and pods by node, by way of the indexes.
@@ -346,6 +422,7 @@ fn intent(object: &Object) -> Object {
             pod.spec.node_name.clear();
         }
         Object::Deployment(web) => web.status = Default::default(),
+        Object::ReplicaSet(set) => set.status = Default::default(),
         _ => {}
     }
     object
@@ -383,7 +460,8 @@ proptest! {
             check_revisions(before.revision(), &state, &answer);
             check_nothing_lingers(&state);
             prop_assert_eq!(by_index(&state), by_scan(&state));
-            if wish.remembered {
+            prop_assert_eq!(selected_by_index(&state), selected_by_scan(&state));
+            if wish.remembered || wish.sent {
                 let after = state.clone();
                 prop_assert_eq!(&state.apply(&entry), &answer, "a retry is answered as before");
                 prop_assert!(state == after, "a retry changes nothing");
@@ -406,6 +484,7 @@ proptest! {
         let restored = restored(&state);
         prop_assert!(restored == state, "a snapshot restores the state");
         prop_assert_eq!(by_index(&restored), by_index(&state));
+        prop_assert_eq!(selected_by_index(&restored), selected_by_scan(&state));
         prop_assert!(restored.records().eq(state.records()), "equal states give equal snapshots");
         prop_assert!(restored.changes_since(state.revision()).is_ok());
     }
@@ -432,7 +511,7 @@ proptest! {
         for (number, wishes) in wishes.chunks(size).enumerate() {
             let changes = wishes.iter().enumerate();
             let changes = changes.filter_map(|(place, wish)| wish.change(&state, number * size + place));
-            let entry = Entry { request_id: String::new(), now: at(number as u64), changes: changes.collect() };
+            let entry = Entry { request_id: String::new(), sent: None, now: at(number as u64), changes: changes.collect() };
             let before = state.clone();
             let outcomes = state.apply(&entry);
             let all = entry.changes.iter().cloned().zip(&outcomes);

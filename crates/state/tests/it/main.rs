@@ -28,6 +28,7 @@ fn state() -> State {
 fn entry(changes: impl IntoIterator<Item = Change>) -> Entry {
     Entry {
         request_id: String::new(),
+        sent: None,
         now: start(),
         changes: changes.into_iter().collect(),
     }

@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The first byte of every message. Whoever speaks another version is refused, and says so.
-const VERSION: u8 = 3;
+const VERSION: u8 = 4;
 
 /// What one server asks of another.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -132,6 +132,7 @@ mod tests {
         for number in 0..count {
             state.apply(&skep_state::Entry {
                 request_id: format!("{number:0>200}"),
+                sent: None,
                 now: skep_testkit::start(),
                 changes: Vec::new(),
             });

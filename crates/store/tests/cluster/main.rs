@@ -7,6 +7,7 @@ mod failover;
 mod following;
 mod members;
 mod net;
+mod once;
 mod servers;
 
 use std::time::Duration;
@@ -23,6 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 fn entry(request_id: &str, changes: impl IntoIterator<Item = Change>) -> Entry {
     Entry {
         request_id: request_id.to_owned(),
+        sent: None,
         now: start(),
         changes: changes.into_iter().collect(),
     }

@@ -35,6 +35,8 @@ struct Shared {
     doors: BTreeMap<String, Door>,
     /// Pairs of servers that do not reach each other, the smaller number first.
     cut: BTreeSet<(u64, u64)>,
+    /// Servers that get nothing of the log, though they hear that there is a leader.
+    behind: BTreeSet<u64>,
     weather: Weather,
     luck: StdRng,
 }
@@ -57,6 +59,7 @@ impl Default for Shared {
         Self {
             doors: BTreeMap::new(),
             cut: BTreeSet::new(),
+            behind: BTreeSet::new(),
             weather: Weather::default(),
             luck: StdRng::seed_from_u64(0),
         }
@@ -104,8 +107,16 @@ impl Net {
         self.with(|shared| shared.cut.extend(pairs));
     }
 
+    /// Lets a server fall behind: the log does not reach it, all else does.
+    pub(crate) fn hold_back(&self, id: u64) {
+        self.with(|shared| shared.behind.insert(id));
+    }
+
     pub(crate) fn heal(&self) {
-        self.with(|shared| shared.cut.clear());
+        self.with(|shared| {
+            shared.cut.clear();
+            shared.behind.clear();
+        });
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Shared) -> T) -> T {
@@ -137,9 +148,18 @@ impl Net {
         Ok(())
     }
 
-    async fn carry(&self, from: u64, address: &str, request: Bytes) -> Result<Bytes, TransportError> {
+    async fn carry(
+        &self,
+        from: u64,
+        address: &str,
+        lane: Lane,
+        request: Bytes,
+    ) -> Result<Bytes, TransportError> {
         let door = self.with(|shared| shared.doors.get(address).cloned());
         let door = door.ok_or_else(|| TransportError::Unreachable(format!("nobody listens at {address}")))?;
+        if lane == Lane::Log && self.with(|shared| shared.behind.contains(&door.id)) {
+            return Err(TransportError::Lost("the log is held back".to_owned()));
+        }
         self.travel(from, door.id).await?;
         if self.with(|shared| shared.luck.random_range(0..1000) < shared.weather.doubled) {
             let (store, request) = (door.store.clone(), request.clone());
@@ -160,13 +180,13 @@ impl Transport for Wire {
     fn call(
         &self,
         to: &Member,
-        _: Lane,
+        lane: Lane,
         request: Bytes,
         limit: Duration,
     ) -> BoxFuture<'static, Result<Bytes, TransportError>> {
         let (net, from, address) = (self.net.clone(), self.from, to.address.clone());
         async move {
-            let carried = tokio::time::timeout(limit, net.carry(from, &address, request)).await;
+            let carried = tokio::time::timeout(limit, net.carry(from, &address, lane, request)).await;
             carried.unwrap_or(Err(TransportError::TimedOut))
         }
         .boxed()

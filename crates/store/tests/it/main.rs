@@ -22,6 +22,7 @@ fn folder() -> TempDir {
 fn entry(changes: impl IntoIterator<Item = Change>) -> Entry {
     Entry {
         request_id: String::new(),
+        sent: None,
         now: start(),
         changes: changes.into_iter().collect(),
     }

@@ -21,6 +21,7 @@ fn state<const N: usize>(objects: [Object; N]) -> State {
     let changes: Vec<_> = objects.map(Change::create).collect();
     let entry = Entry {
         request_id: String::new(),
+        sent: None,
         now: start(),
         changes,
     };

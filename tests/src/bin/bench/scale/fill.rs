@@ -24,6 +24,8 @@ const AT_ONCE: usize = 256;
 const TRIES_MAX: usize = 20;
 const TRY_AGAIN: Duration = Duration::from_millis(500);
 
+const TELL_EVERY: Duration = Duration::from_secs(5);
+
 const RUNNING_WITHIN: Duration = Duration::from_secs(300);
 
 const KINDS: [&str; 6] = [
@@ -46,15 +48,53 @@ pub(crate) fn fill(runtime: &Runtime, servers: &Servers, count: usize) -> (SimAg
     let sims = SimAgents::start(&servers.plane.addresses, &token, NODES, options);
     let sims = runtime.block_on(sims).expect("every agent has a session");
     let start = Instant::now();
+    let mut progress = Progress::new(count);
     let creates = (0..count).map(|number| create(servers.clients[number % SERVERS].clone(), number));
     let created = stream::iter(creates)
         .buffer_unordered(AT_ONCE)
+        .inspect(|_| progress.step(|| format!("{} of their pods run", sims.stats().pods_running)))
         .try_collect::<()>();
     runtime.block_on(created).expect("the objects are taken");
     let pods = pods_among(count);
     let running = runtime.block_on(sims.wait_until(RUNNING_WITHIN, |stats| stats.pods_running == pods));
     assert!(running, "{pods} pods should run: {:?}", sims.stats());
     (sims, start.elapsed().as_secs_f64())
+}
+
+/// Says how far something is, every few seconds.
+struct Progress {
+    start: Instant,
+    told: Instant,
+    done: usize,
+    all: usize,
+}
+
+impl Progress {
+    fn new(all: usize) -> Self {
+        let now = Instant::now();
+        Self {
+            start: now,
+            told: now,
+            done: 0,
+            all,
+        }
+    }
+
+    fn step(&mut self, besides: impl FnOnce() -> String) {
+        self.done += 1;
+        if self.told.elapsed() < TELL_EVERY && self.done < self.all {
+            return;
+        }
+        self.told = Instant::now();
+        let seconds = self.start.elapsed().as_secs_f64();
+        eprintln!(
+            "scale: {} of {} objects after {seconds:.0} s ({:.0} a second), {}",
+            self.done,
+            self.all,
+            self.done as f64 / seconds,
+            besides()
+        );
+    }
 }
 
 /// A server may be out of reach for a moment on a machine that is short of everything; the id makes a retry harmless.
