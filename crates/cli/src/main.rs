@@ -19,7 +19,7 @@ mod up;
 mod watch;
 mod writes;
 
-use std::process::ExitCode;
+use std::{pin::Pin, process::ExitCode};
 
 use cli::{Cli, Command};
 use context::Context;
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     let outcome = runtime(&cli.command)
         .map_err(anyhow::Error::from)
         .and_then(|runtime| {
-            let outcome = runtime.block_on(run(cli));
+            let outcome = runtime.block_on(boxed(cli));
             // A read of standard input that nobody waits for any more must not hold up the end.
             runtime.shutdown_background();
             outcome
@@ -68,6 +68,11 @@ fn runtime(command: &Command) -> std::io::Result<tokio::runtime::Runtime> {
 fn daemon_threads() -> usize {
     let processors = std::thread::available_parallelism().map_or(2, std::num::NonZero::get);
     (processors / 2).clamp(1, 4)
+}
+
+/// All commands behind one pointer: the runtime has several ways to drive a future, and would hold all commands once for each.
+fn boxed(cli: Cli) -> Pin<Box<dyn Future<Output = anyhow::Result<ExitCode>>>> {
+    Box::pin(run(cli))
 }
 
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {

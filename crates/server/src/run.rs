@@ -4,7 +4,7 @@ use std::{
     io,
     net::SocketAddr,
     path::PathBuf,
-    pin::pin,
+    pin::{Pin, pin},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -56,6 +56,9 @@ pub struct Ready {
     pub cluster_id: String,
 }
 
+/// A server that runs, behind a pointer: so all of it is compiled here, and not where it is waited for.
+pub type Running = Pin<Box<dyn Future<Output = Result<(), ServerError>> + Send>>;
+
 type Parts = JoinSet<(&'static str, io::Result<()>)>;
 
 /// Runs a server until `shutdown` is cancelled; tells `ready` once it answers calls, and is a server of its cluster.
@@ -63,7 +66,11 @@ type Parts = JoinSet<(&'static str, io::Result<()>)>;
 /// # Errors
 /// Where a setting is impossible, the data folder cannot be used, an address is taken, the cluster does not take the
 /// server (any more), or a part of it fails.
-pub async fn run(
+pub fn run(config: ServerConfig, ready: oneshot::Sender<Ready>, shutdown: CancellationToken) -> Running {
+    Box::pin(serve(config, ready, shutdown))
+}
+
+async fn serve(
     config: ServerConfig,
     ready: oneshot::Sender<Ready>,
     shutdown: CancellationToken,

@@ -3,7 +3,12 @@
 use std::io::IsTerminal;
 
 use anyhow::{Context, anyhow};
-use tracing_subscriber::{EnvFilter, filter::LevelFilter};
+use tracing_subscriber::{
+    filter::{LevelFilter, Targets},
+    fmt,
+    layer::SubscriberExt,
+    util::SubscriberInitExt,
+};
 
 /// The crates whose events a bare level is about; others say something from warnings on, and consensus nothing: what is
 /// worth telling of it is told by the store.
@@ -25,28 +30,40 @@ const OWN: [&str; 9] = [
 /// Where the level is neither a level nor a list of directives.
 pub(crate) fn start(level: &str) -> anyhow::Result<()> {
     let filter = filter(level)?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
+    let events = fmt::layer()
         .with_writer(std::io::stderr)
         .with_ansi(
             std::io::stderr().is_terminal()
                 && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
         )
         .with_target(false);
-    subscriber
+    tracing_subscriber::registry()
+        .with(events)
+        .with(filter)
         .try_init()
         .map_err(|error| anyhow!("cannot start logging: {error}"))
 }
 
-fn filter(level: &str) -> anyhow::Result<EnvFilter> {
+/// By crate and module alone: to choose by spans and their fields as well, `EnvFilter` brings regular expressions, 0.4 MiB of them.
+fn filter(level: &str) -> anyhow::Result<Targets> {
     let directives = match level.parse::<LevelFilter>() {
         Ok(_) => {
             let own: Vec<_> = OWN.iter().map(|name| format!("{name}={level}")).collect();
             format!("warn,openraft=off,{}", own.join(","))
         }
-        Err(_) => level.to_owned(),
+        // An empty directive would mean everything.
+        Err(_) => level
+            .split(',')
+            .map(str::trim)
+            .filter(|directive| !directive.is_empty())
+            .collect::<Vec<_>>()
+            .join(","),
     };
-    EnvFilter::try_new(directives)
+    if directives.is_empty() {
+        return Ok(Targets::new());
+    }
+    directives
+        .parse::<Targets>()
         .with_context(|| format!("--log-level {level}: write error, warn, info, debug or trace"))
 }
 
@@ -69,6 +86,10 @@ mod tests {
                 .count(),
             1
         );
+        let trailing = filter("info, skep_agent=debug,").unwrap();
+        assert!(!trailing.would_enable("h2", &tracing::Level::TRACE));
+        assert!(trailing.would_enable("skep_agent::pod", &tracing::Level::DEBUG));
+        assert!(!filter(",").unwrap().would_enable("skep", &tracing::Level::ERROR));
         assert!(filter("skep=loud").is_err());
     }
 }
