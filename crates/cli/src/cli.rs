@@ -126,6 +126,8 @@ pub(crate) enum Command {
     Snapshot(commands::snapshot::SnapshotArgs),
     /// Make, list and revoke the tokens that let machines in
     Token(commands::token::TokenArgs),
+    /// Keep pods away from a node that do not tolerate it, or drive them out
+    Taint(commands::taint::TaintArgs),
     /// Let a node take new pods again
     Uncordon(commands::cordon::CordonArgs),
     /// Run a cluster on this machine
