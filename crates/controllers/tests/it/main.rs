@@ -9,6 +9,7 @@ mod collectors;
 mod events;
 mod invariants;
 mod nodes;
+mod placing;
 mod policy;
 mod rebalance;
 mod replica_sets;
