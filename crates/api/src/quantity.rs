@@ -40,6 +40,9 @@ pub enum ParseQuantityError {
     OutOfRange(String),
 }
 
+/// No amount has more digits than this.
+const DIGITS_MAX: usize = 40;
+
 const BINARY: [(&str, u32); 6] = [
     ("Ki", 10),
     ("Mi", 20),
@@ -164,8 +167,8 @@ impl FromStr for Quantity {
     type Err = ParseQuantityError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let malformed = || ParseQuantityError::Malformed(text.to_owned());
-        let out_of_range = || ParseQuantityError::OutOfRange(text.to_owned());
+        let malformed = || ParseQuantityError::Malformed(shown(text));
+        let out_of_range = || ParseQuantityError::OutOfRange(shown(text));
         let (negative, unsigned) = match text.as_bytes().first() {
             Some(b'-') => (true, &text[1..]),
             Some(b'+') => (false, &text[1..]),
@@ -176,7 +179,13 @@ impl FromStr for Quantity {
             .unwrap_or(unsigned.len());
         let (number, suffix) = unsigned.split_at(end);
         let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-        if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') || number.len() > 40 {
+        if (whole.is_empty() && fraction.is_empty()) || fraction.contains('.') {
+            return Err(malformed());
+        }
+        if whole.trim_start_matches('0').len() > DIGITS_MAX {
+            return Err(out_of_range());
+        }
+        if number.len() > DIGITS_MAX {
             return Err(malformed());
         }
         let (format, multiplier, exponent) = parse_suffix(suffix).ok_or_else(malformed)?;
@@ -194,6 +203,14 @@ impl FromStr for Quantity {
             format,
         })
     }
+}
+
+/// A text as it is repeated in a message: its beginning where it is long.
+fn shown(text: &str) -> String {
+    if text.chars().count() <= DIGITS_MAX {
+        return text.to_owned();
+    }
+    text.chars().take(DIGITS_MAX).chain(['…']).collect()
 }
 
 /// Family, factor and power of ten of a suffix.

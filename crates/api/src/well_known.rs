@@ -16,7 +16,7 @@ pub const POOL_APPLIED: &str = "skep.io/pool-applied";
 pub const REPLACED_UNTIL: &str = "skep.io/replaced-until";
 
 /// The annotation of a namespace that asks for rebalancing of its pods (`true`) or wants none (`false`), and of a pod that is
-/// not to be moved (`false`).
+/// not to be moved (`false`), or may be moved although it has an `emptyDir`, whose data is lost then (`true`).
 pub const REBALANCE: &str = "skep.io/rebalance";
 
 /// The annotation of a pod that rebalancing moves: since when, to where and why, as JSON.

@@ -447,7 +447,9 @@ fn duplicates_are_found() {
             "containers": [
                 { "ports": [{ "containerPort": 80, "name": "http", "hostPort": 80 }, { "containerPort": 80, "name": "http", "hostPort": 80 }],
                   "volumeMounts": [{ "name": "v", "mountPath": "/a" }, { "name": "v", "mountPath": "/a/" }] },
-                { "name": "other", "image": "b:1", "ports": [{ "containerPort": 81, "hostPort": 80 }] },
+                { "name": "other", "image": "b:1", "ports": [
+                    { "containerPort": 81, "hostPort": 80 }, { "containerPort": 82, "hostPort": 90 }, { "containerPort": 83, "hostPort": 90 },
+                ] },
             ],
         } }),
     );
@@ -459,6 +461,7 @@ fn duplicates_are_found() {
         Duplicate spec.containers[0].ports[1]: `80/TCP` appears more than once
         Duplicate spec.containers[0].volumeMounts[1].mountPath: `/a/` appears more than once
         Duplicate spec.containers[1].ports[0].hostPort: `80` appears more than once
+        Duplicate spec.containers[1].ports[2].hostPort: `90` appears more than once
         Duplicate spec.volumes[1].name: `v` appears more than once
     "#]],
     );

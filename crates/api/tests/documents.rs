@@ -112,6 +112,10 @@ fn quantities_are_written_in_canonical_form() {
     ] {
         assert!(text.parse::<Quantity>().is_err(), "{text}");
     }
+    // A number of YAML comes with all its digits.
+    let long = format!("{}", 1e99);
+    let told = long.parse::<Quantity>().expect_err("it is too large").to_string();
+    assert!(told.contains("out of range") && told.len() < 120, "{told}");
 }
 
 fn quantity_text() -> impl Strategy<Value = String> {

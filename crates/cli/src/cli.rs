@@ -126,6 +126,8 @@ pub(crate) enum Command {
     Snapshot(commands::snapshot::SnapshotArgs),
     /// Make, list and revoke the tokens that let machines in
     Token(commands::token::TokenArgs),
+    /// Keep pods away from a node that do not tolerate it, or drive them out
+    Taint(commands::taint::TaintArgs),
     /// Let a node take new pods again
     Uncordon(commands::cordon::CordonArgs),
     /// Run a cluster on this machine
@@ -146,7 +148,7 @@ const GROUPS: [(&str, &[&str]); 7] = [
     ),
     (
         "Deploy commands",
-        &["rollout", "scale", "set", "cordon", "uncordon", "drain"],
+        &["rollout", "scale", "set", "cordon", "uncordon", "drain", "taint"],
     ),
     ("Look inside", &["describe", "logs", "exec", "events", "wait"]),
     (
@@ -275,6 +277,7 @@ mod tests {
               cordon         Keep new pods away from a node
               uncordon       Let a node take new pods again
               drain          Empty nodes: cordon them and evict their pods
+              taint          Keep pods away from a node that do not tolerate it, or drive them out
 
             Look inside:
               describe       Explain objects: their fields, what they wait for, their events

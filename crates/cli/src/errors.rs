@@ -4,6 +4,8 @@ use std::{error::Error as _, io, process::ExitCode};
 
 use tonic::{Code, Status};
 
+use skep_api::proto::FieldError;
+
 use crate::args::ResourceId;
 
 /// An object that a server's list lacks; reads as if it had been asked for by name.
@@ -130,14 +132,17 @@ fn describe_status(status: &Status) -> String {
         );
     }
     let detail = skep_api::status::detail(status).unwrap_or_default();
-    let mut text = format!("Error from server ({}): {}", reason(status), status.message());
+    let message = whole_lines(status.message());
+    let mut text = format!("Error from server ({}): {message}", reason(status));
+    let lists = message.contains("\n* ");
+    let bullet = if lists { "\n* " } else { "\n  " };
     // The message may well name the causes already; each is told once.
-    for cause in detail
-        .causes
-        .iter()
-        .filter(|cause| !status.message().contains(&cause.message))
-    {
-        text.push_str("\n  ");
+    let named = |cause: &FieldError| {
+        let line = format!("{}: {}", cause.field, cause.message);
+        message.contains(if lists { &line } else { &cause.message })
+    };
+    for cause in detail.causes.iter().filter(|cause| !named(cause)) {
+        text.push_str(bullet);
         if !cause.field.is_empty() {
             text.push_str(&cause.field);
             text.push_str(": ");
@@ -145,6 +150,14 @@ fn describe_status(status: &Status) -> String {
         text.push_str(&cause.message);
     }
     text
+}
+
+/// A message that was cut to fit: without the item of its list that was cut in the middle, which is told in full below it.
+fn whole_lines(message: &str) -> &str {
+    match message.strip_suffix('…').and_then(|cut| cut.rsplit_once("\n* ")) {
+        Some((whole, _)) => whole,
+        None => message,
+    }
 }
 
 /// The first cause of an error.
@@ -155,4 +168,37 @@ pub(crate) fn innermost<'a>(
         error = cause;
     }
     error
+}
+
+#[cfg(test)]
+mod tests {
+    use skep_api::{proto::ErrorDetail, status};
+
+    use super::*;
+
+    #[test]
+    fn a_list_of_causes_that_is_too_long_for_its_message_is_told_once_and_in_whole_lines() {
+        let cause = |index: usize| FieldError {
+            field: format!("spec.containers[{index}].resources.requests[cpu]"),
+            reason: "Invalid".to_owned(),
+            message: "-1 is below 0".to_owned(),
+        };
+        let causes: Vec<FieldError> = (0..40).map(cause).collect();
+        let lines = causes
+            .iter()
+            .map(|cause| format!("\n* {}: {}", cause.field, cause.message));
+        let message = format!("pod \"web\" is invalid:{}", lines.collect::<String>());
+        let detail = ErrorDetail {
+            reason: "Invalid".to_owned(),
+            message: message.clone(),
+            causes,
+            ..ErrorDetail::default()
+        };
+        let status = status::with_detail(Code::InvalidArgument, detail);
+        assert!(status.message().ends_with('…'), "it is cut");
+        assert_eq!(
+            describe_status(&status),
+            format!("Error from server (Invalid): {message}")
+        );
+    }
 }

@@ -270,7 +270,7 @@ fn value(text: &str) -> Result<String, String> {
 }
 
 /// Reads `KEY=VALUE:EFFECT` or `KEY:EFFECT`.
-fn taint(text: &str) -> Result<Taint, String> {
+pub(crate) fn taint(text: &str) -> Result<Taint, String> {
     let (name, effect) = text
         .rsplit_once(':')
         .ok_or("write KEY=VALUE:EFFECT, such as gpu=yes:NoSchedule")?;

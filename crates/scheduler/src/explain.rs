@@ -1,6 +1,10 @@
 //! Why a pod fits on no node, in words.
 
-use std::{cmp::Reverse, collections::BTreeMap, fmt};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use crate::{
     filter::{Obstacle, Rejection},
@@ -13,6 +17,9 @@ use crate::{
 
 /// How many different rejections are told in words.
 const TOLD_MAX: usize = 10;
+
+/// How many values of a label are named.
+const VALUES_MAX: usize = 5;
 
 /// Why a pod fits on no node. `Display` gives it in words:
 /// `0/3 nodes fit: 2 have too little cpu (250m wanted, 100m free at most), 1 is cordoned; closest is a, which lacks 150m cpu`.
@@ -30,8 +37,22 @@ pub struct Explanation {
     shortages: Vec<Shortage>,
     /// The resources of which the pod wants more than any node has, even empty: it can never fit.
     never: Vec<Shortage>,
+    /// Labels that no node has, and what nodes have instead.
+    unknown: Vec<Unknown>,
     /// Why sending pods of lower priority away does not help.
     useless: Option<Useless>,
+}
+
+/// A label that no node has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Unknown {
+    /// As `key=value`.
+    wanted: String,
+    key: String,
+    /// The values that nodes have of it, the first of them.
+    there: Vec<String>,
+    /// How many more there are.
+    more: usize,
 }
 
 /// A node on which a pod nearly fits.
@@ -78,6 +99,7 @@ impl Explanation {
             closest: None,
             shortages: Vec::new(),
             never: Vec::new(),
+            unknown: Vec::new(),
             useless: None,
         }
     }
@@ -88,6 +110,7 @@ impl Explanation {
         for node in &nodes {
             findings.look(tables, template, rules, *node);
         }
+        let unknown = findings.unknown(tables, &nodes);
         let resources = &tables.resources;
         let amounts = template.load.amounts.iter();
         let shortages = amounts.filter_map(|(id, wanted)| {
@@ -101,6 +124,7 @@ impl Explanation {
             rejections: findings.rejections(tables, template),
             gates: Vec::new(),
             never: never(tables, template, &nodes),
+            unknown,
             useless: if preempting {
                 None
             } else {
@@ -139,6 +163,30 @@ impl<'a> Findings<'a> {
             node: tables.nodes.rows[node].name.to_string(),
             lacks: template.load.amounts.iter().filter_map(lack).collect(),
         })
+    }
+
+    fn unknown(&self, tables: &Tables, nodes: &[usize]) -> Vec<Unknown> {
+        let labels = self.counts.keys().filter_map(|obstacle| match obstacle {
+            Obstacle::Label(key, value) => Some((*key, *value)),
+            _ => None,
+        });
+        let unknown = labels.filter_map(|(key, value)| {
+            let values = nodes
+                .iter()
+                .filter_map(|node| tables.nodes.rows[*node].labels.get(key));
+            let values: BTreeSet<&String> = values.collect();
+            (!values.contains(&value.to_owned())).then(|| Unknown {
+                wanted: format!("{key}={value}"),
+                key: key.to_owned(),
+                there: values
+                    .iter()
+                    .take(VALUES_MAX)
+                    .map(|value| (*value).clone())
+                    .collect(),
+                more: values.len().saturating_sub(VALUES_MAX),
+            })
+        });
+        unknown.collect()
     }
 
     fn rejections(self, tables: &Tables, template: &Template) -> Vec<(Rejection, usize)> {
@@ -217,6 +265,7 @@ impl fmt::Display for Explanation {
                 short.wanted, short.resource, short.most
             )?;
         }
+        self.unknown.iter().try_for_each(|unknown| unknown.write(f))?;
         if let Some(closest) = self.closest.as_ref().filter(|_| !self.never_fits()) {
             let lacks: Vec<String> = closest
                 .lacks
@@ -231,6 +280,25 @@ impl fmt::Display for Explanation {
             )?;
         }
         self.write_useless(f)
+    }
+}
+
+impl Unknown {
+    fn write(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            wanted,
+            key,
+            there,
+            more,
+        } = self;
+        if there.is_empty() {
+            return write!(f, "; no node has a label {key}");
+        }
+        write!(f, "; no node has {wanted}, but some have {}", there.join(", "))?;
+        match more {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
     }
 }
 
@@ -305,8 +373,10 @@ fn write_words(
         Rejection::Taint { taint } => {
             write!(f, "{who} {has} the taint {taint}, which it does not tolerate")
         }
-        Rejection::NodeAffinity if one => write!(f, "{who} does not match its node affinity"),
-        Rejection::NodeAffinity => write!(f, "{who} do not match its node affinity"),
+        Rejection::NodeAffinity { wanted } => {
+            let does = if one { "does" } else { "do" };
+            write!(f, "{who} {does} not match its node affinity ({wanted})")
+        }
         Rejection::PodAffinity { term } => {
             write!(f, "{who} {has} no pod near that it must be with ({term})")
         }
@@ -314,11 +384,21 @@ fn write_words(
             write!(f, "{who} {has} a pod near that it must keep away from ({term})")
         }
         Rejection::KeptAway { term } => write!(f, "{who} {has} a pod near that keeps it away ({term})"),
-        Rejection::Spread { topology, max_skew } => {
+        Rejection::Spread {
+            topology,
+            max_skew,
+            too_few,
+        } => {
             write!(
                 f,
-                "{who} {has} too many of its like for an even spread over {topology} (maxSkew {max_skew})"
-            )
+                "{who} {has} too many of its like for an even spread over {topology} (maxSkew {max_skew}"
+            )?;
+            match too_few {
+                Some((there, wanted)) => {
+                    write!(f, "; {there} of the {wanted} places that minDomains asks for)")
+                }
+                None => f.write_str(")"),
+            }
         }
         Rejection::SpreadLabel { topology } => {
             write!(f, "{who} {lacks} the label {topology}, over which it is spread")

@@ -45,7 +45,10 @@ pub enum Rejection {
         port: String,
     },
     /// The pod's required node affinity does not select the node.
-    NodeAffinity,
+    NodeAffinity {
+        /// What it asks for, as `disk in (nvme,ssd) and gen>6`.
+        wanted: String,
+    },
     /// No pod is near that the pod's required affinity selects.
     PodAffinity {
         /// Selector and topology, as `app=web by kubernetes.io/hostname`.
@@ -67,6 +70,8 @@ pub enum Rejection {
         topology: String,
         /// The largest skew that is allowed.
         max_skew: i64,
+        /// How many places there are and how many there should be (`minDomains`), where they are too few.
+        too_few: Option<(u32, u32)>,
     },
     /// The node lacks the label over whose values the pod is to be spread.
     SpreadLabel {
@@ -94,8 +99,8 @@ pub(crate) enum Obstacle<'a> {
     KeptAway(usize),
     /// A term.
     NoPlace(usize),
-    /// A term, and the largest skew.
-    Uneven(usize, i64),
+    /// A term, the largest skew, and how many places there should be.
+    Uneven(usize, i64, u32),
 }
 
 impl Tables {
@@ -201,7 +206,8 @@ impl Tables {
 
     /// The obstacle in words of its own.
     pub(crate) fn rejection(&self, template: &Template, obstacle: Obstacle<'_>) -> Rejection {
-        let term = |term: usize| self.terms.rows[term].words(&self.topologies);
+        let own = &self.looks.rows[template.look].namespace;
+        let term = |term: usize| self.terms.rows[term].words(&self.topologies, own, &self.namespaces);
         let topology = |term: usize| self.topologies.get(self.terms.rows[term].topology).key.clone();
         match obstacle {
             Obstacle::OtherNode => Rejection::OtherNode {
@@ -218,7 +224,9 @@ impl Tables {
             Obstacle::Label(key, value) => Rejection::Label {
                 wanted: format!("{key}={value}"),
             },
-            Obstacle::NodeAffinity => Rejection::NodeAffinity,
+            Obstacle::NodeAffinity => Rejection::NodeAffinity {
+                wanted: self.standings.rows[template.standing].demands.affinity_words(),
+            },
             Obstacle::Taint(key, value, effect) => Rejection::Taint {
                 taint: taint_text(key, value, effect),
             },
@@ -235,9 +243,11 @@ impl Tables {
             Obstacle::NoPlace(index) => Rejection::SpreadLabel {
                 topology: topology(index),
             },
-            Obstacle::Uneven(index, max_skew) => Rejection::Spread {
+            Obstacle::Uneven(index, max_skew, min_places) => Rejection::Spread {
                 topology: topology(index),
                 max_skew,
+                too_few: Some((self.terms.rows[index].places(), min_places))
+                    .filter(|(there, wanted)| there < wanted),
             },
         }
     }

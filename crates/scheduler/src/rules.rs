@@ -127,9 +127,11 @@ impl Tables {
                 (!free).then_some(Obstacle::KeptAway(rule.term))
             }
             Must::BeEven { .. } if place == NOWHERE => Some(Obstacle::NoPlace(rule.term)),
-            Must::BeEven { max_skew, .. } => {
+            Must::BeEven {
+                max_skew, min_places, ..
+            } => {
                 let even = self.fewest_needed(rule, place) <= self.fewest(rule);
-                (!even).then_some(Obstacle::Uneven(rule.term, max_skew))
+                (!even).then_some(Obstacle::Uneven(rule.term, max_skew, min_places))
             }
         }
     }

@@ -15,6 +15,9 @@ use crate::{
     slab::Slab,
 };
 
+/// More of an affinity than this is not told in words.
+const WORDS_MAX: usize = 160;
+
 /// What a kind of pod says about nodes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Demands {
@@ -105,6 +108,20 @@ impl Demands {
         self.condition(node).is_none() && self.taints(node).is_none()
     }
 
+    /// What the required affinity asks for, as people write selectors; its beginning where that is long.
+    pub(crate) fn affinity_words(&self) -> String {
+        let terms = self
+            .required
+            .iter()
+            .flat_map(|required| &required.node_selector_terms);
+        let terms: Vec<String> = terms.map(term_words).collect();
+        let text = terms.join(" or ");
+        if text.chars().count() <= WORDS_MAX {
+            return text;
+        }
+        text.chars().take(WORDS_MAX).chain(['…']).collect()
+    }
+
     /// Whether it matters which labels a node has.
     pub(crate) fn is_choosy(&self) -> bool {
         !self.node_selector.is_empty() || self.required.is_some()
@@ -122,6 +139,26 @@ impl Demands {
             .filter(|term| term_selects(&term.preference, node));
         let weight: i64 = preferred.map(|term| i64::from(term.weight)).sum();
         score::preferred(weight) - score::soft_taints(untolerated)
+    }
+}
+
+fn term_words(term: &NodeSelectorTerm) -> String {
+    let all = term.match_expressions.iter().chain(&term.match_fields);
+    let all: Vec<String> = all.map(requirement_words).collect();
+    all.join(" and ")
+}
+
+fn requirement_words(wanted: &NodeSelectorRequirement) -> String {
+    let (key, values) = (&wanted.key, &wanted.values);
+    match (wanted.operator, values.as_slice()) {
+        (Operator::In, [value]) => format!("{key}={value}"),
+        (Operator::In, _) => format!("{key} in ({})", values.join(",")),
+        (Operator::NotIn, [value]) => format!("{key}!={value}"),
+        (Operator::NotIn, _) => format!("{key} notin ({})", values.join(",")),
+        (Operator::Exists, _) => key.clone(),
+        (Operator::DoesNotExist, _) => format!("!{key}"),
+        (Operator::Gt, _) => format!("{key}>{}", values.join(",")),
+        (Operator::Lt, _) => format!("{key}<{}", values.join(",")),
     }
 }
 

@@ -87,15 +87,48 @@ impl Part {
         self.reaches(&look.namespace, namespaces) && self.selector.matches(&look.labels)
     }
 
+    fn words(&self, own: &str, known: &Namespaces) -> String {
+        let mut words = self.selector.to_string();
+        if words.is_empty() {
+            "any pod".clone_into(&mut words);
+        }
+        let missing = |name: &str| name != own && !known.is_empty() && !known.contains_key(name);
+        let names = self.namespaces.iter().map(|name| {
+            let note = if missing(name) {
+                " (which does not exist)"
+            } else {
+                ""
+            };
+            format!("namespace {name}{note}")
+        });
+        let selected = self.namespace_selector.as_ref().map(|selector| {
+            let selector = selector.to_string();
+            let none = !known.values().any(|labels| self.selects_namespace(labels));
+            match (selector.as_str(), none) {
+                ("", _) => "all namespaces".to_owned(),
+                (labels, false) => format!("namespaces with {labels}"),
+                (labels, true) => format!("namespaces with {labels} (there are none)"),
+            }
+        });
+        let alone = self.namespace_selector.is_none() && self.namespaces == [own];
+        let wheres: Vec<String> = names.chain(selected).collect();
+        if !alone {
+            words += &format!(" in {}", wheres.join(" or "));
+        }
+        words
+    }
+
+    fn selects_namespace(&self, labels: &BTreeMap<String, String>) -> bool {
+        let selector = self.namespace_selector.as_ref();
+        selector.is_some_and(|selector| selector.matches(labels))
+    }
+
     fn reaches(&self, namespace: &str, namespaces: &Namespaces) -> bool {
         let no_labels = BTreeMap::new();
         self.namespaces
             .binary_search_by(|name| name.as_str().cmp(namespace))
             .is_ok()
-            || self
-                .namespace_selector
-                .as_ref()
-                .is_some_and(|selector| selector.matches(namespaces.get(namespace).unwrap_or(&no_labels)))
+            || self.selects_namespace(namespaces.get(namespace).unwrap_or(&no_labels))
     }
 }
 
@@ -153,6 +186,11 @@ impl Term {
         }
     }
 
+    /// For a term of spread: how many places there are.
+    pub(crate) fn places(&self) -> u32 {
+        self.spread.as_ref().map_or(0, |spread| spread.places)
+    }
+
     /// The fewest selected pods of a place; 0 where there are fewer places than wanted.
     pub(crate) fn fewest(&self, min_places: u32) -> i64 {
         let Some(spread) = &self.spread else { return 0 };
@@ -162,16 +200,11 @@ impl Term {
         }
     }
 
-    /// As people write it: the selectors and the topology.
-    pub(crate) fn words(&self, topologies: &Topologies) -> String {
-        let selectors = self.parts.iter().map(|part| part.selector.to_string());
-        let selectors = selectors.collect::<Vec<_>>().join(",");
-        let what = if selectors.is_empty() {
-            "any pod"
-        } else {
-            &selectors
-        };
-        format!("{what} by {}", topologies.get(self.topology).key)
+    /// As people write it: the selectors, whose namespaces where those are not `own` alone, and the topology.
+    pub(crate) fn words(&self, topologies: &Topologies, own: &str, known: &Namespaces) -> String {
+        let mut parts: Vec<String> = self.parts.iter().map(|part| part.words(own, known)).collect();
+        parts.dedup();
+        format!("{} by {}", parts.join(" and "), topologies.get(self.topology).key)
     }
 }
 

@@ -3,15 +3,42 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 use expect_test::{Expect, expect};
+use skep_api::Object;
 use skep_simulator::{Report, Scenario, Simulation};
 
 const REBALANCE: &str = include_str!("../../../examples/sim/rebalance.yaml");
+const NODES_500: &str = include_str!("../../../examples/sim/nodes-500.yaml");
+const NODES_5000: &str = include_str!("../../../examples/sim/nodes-5000.yaml");
+const NODES_10000: &str = include_str!("../../../examples/sim/nodes-10000.yaml");
 const EDGE: &str = include_str!("../../../examples/sim/edge.yaml");
 
 fn played(text: &str, seed: Option<u64>) -> (Report, Vec<String>) {
     let mut simulation = Simulation::new(Scenario::read(text).unwrap(), seed).unwrap();
     simulation.run(|_| {}).unwrap();
     (simulation.report(), simulation.timeline().collect())
+}
+
+/// The scenario with one in `part` of its nodes and pods.
+fn scaled(text: &str, part: u16) -> Scenario {
+    let mut scenario = Scenario::read(text).unwrap();
+    for group in &mut scenario.nodes {
+        group.count = group.count.map(|count| count / u32::from(part));
+    }
+    for object in &mut scenario.objects {
+        let Object::Deployment(deployment) = object else {
+            panic!("{object:?}")
+        };
+        deployment.spec.replicas /= i32::from(part);
+    }
+    for step in &mut scenario.steps {
+        if let Some(scale) = &mut step.scale {
+            scale.replicas /= i32::from(part);
+        }
+        if let Some(any) = step.fail.as_mut().and_then(|fail| fail.any.as_mut()) {
+            *any /= usize::from(part);
+        }
+    }
+    scenario
 }
 
 fn refused(text: &str, why: &Expect) {
@@ -41,6 +68,35 @@ fn a_box_that_falls_silent_loses_its_pods_to_the_others() {
             .any(|line| line.contains("NodeNotReady") && line.contains("box-2")),
         "{timeline:#?}"
     );
+}
+
+#[test]
+fn large_clusters_that_lose_nodes_and_grow_have_all_their_pods_in_the_end() {
+    // What takes a minute in full, with fifty nodes each.
+    for (text, part) in [(NODES_500, 10), (NODES_5000, 100), (NODES_10000, 200)] {
+        let scenario = scaled(text, part);
+        let mut simulation = Simulation::new(scenario, None).unwrap();
+        simulation.run(|_| {}).unwrap();
+        let report = simulation.report();
+        let pools: Vec<_> = report
+            .pools
+            .values()
+            .map(|pool| (pool.nodes, pool.ready))
+            .collect();
+        assert_eq!(pools, [(40, 40), (5, 5), (5, 4)], "{report}");
+        for (name, workload) in &report.workloads {
+            assert_eq!(workload.ready, workload.wanted, "{name}: {report}");
+            if name.starts_with("default/web") {
+                let (most, least) = (workload.zones.values().max(), workload.zones.values().min());
+                assert!(
+                    most.unwrap() - least.unwrap() <= 1 && workload.zones.len() == 3,
+                    "{name}: {report}"
+                );
+            }
+        }
+        assert!(report.pending.is_empty(), "{report}");
+        assert!(report.events["TaintManagerEviction"] > 0, "{report}");
+    }
 }
 
 #[test]

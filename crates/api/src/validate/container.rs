@@ -110,9 +110,9 @@ fn ports(container: &Container, host_network: bool, path: &Path<'_>, errors: &mu
     }
 }
 
-/// Two containers of a pod cannot both listen on one port of the node.
+/// One port of the node cannot be listened on twice by a pod.
 fn host_ports(spec: &PodSpec, path: &Path<'_>, errors: &mut Errors) {
-    let mut seen = BTreeSet::new();
+    let mut seen: BTreeSet<(i32, String, &str)> = BTreeSet::new();
     for (index, container) in spec.containers.iter().enumerate() {
         let path = path.index(index);
         let list = path.field("ports");
@@ -123,14 +123,14 @@ fn host_ports(spec: &PodSpec, path: &Path<'_>, errors: &mut Errors) {
             .enumerate()
             .filter(|(_, port)| port.host_port != 0)
         {
-            let taken = (port.host_port, protocol(port), &port.host_ip);
-            if seen.contains(&taken) {
+            let taken = (port.host_port, protocol(port), port.host_ip.as_str());
+            // Where the container's port is the same as well, the whole entry is a duplicate, and told as one.
+            let again = !own.insert((port.container_port, taken.clone()));
+            if !seen.insert(taken) && !again {
                 let path = list.index(index);
                 errors.duplicate(&path.field("hostPort"), &port.host_port.to_string());
             }
-            own.insert(taken);
         }
-        seen.append(&mut own);
     }
 }
 

@@ -53,7 +53,7 @@ async fn set(args: &CordonArgs, ctx: &Context, cordoned: bool) -> anyhow::Result
     let done = if cordoned { "cordoned" } else { "uncordoned" };
     let wish = if cordoned { json!(true) } else { json!(null) };
     let mut failures = Failures::default();
-    for id in nodes(args, ctx).await? {
+    for id in chosen(args.selector.as_deref(), &args.nodes, ctx).await? {
         let patch = json!({ "spec": { "unschedulable": wish } });
         if let Some(changed) = failures.keep(live::merge(ctx, &id, "", patch).await) {
             output::write(&format!("{id} {}{done}\n", if changed { "" } else { "already " }))?;
@@ -62,19 +62,27 @@ async fn set(args: &CordonArgs, ctx: &Context, cordoned: bool) -> anyhow::Result
     Ok(failures.exit_code())
 }
 
-async fn nodes(args: &CordonArgs, ctx: &Context) -> anyhow::Result<Vec<ResourceId>> {
-    match (&args.selector, args.nodes.is_empty()) {
+/// The nodes that are named, or those with these labels.
+///
+/// # Errors
+/// Where none is named, both are, or the server cannot be asked.
+pub(super) async fn chosen(
+    selector: Option<&str>,
+    nodes: &[String],
+    ctx: &Context,
+) -> anyhow::Result<Vec<ResourceId>> {
+    match (selector, nodes.is_empty()) {
         (Some(_), false) => bail!("cannot specify both a node name and a --selector option"),
         (None, true) => bail!("name the node, or select nodes with -l"),
         (Some(selector), true) => {
             let listing = Listing {
-                label_selector: selector.clone(),
+                label_selector: selector.to_owned(),
                 ..Listing::new(Kind::Node, "")
             };
             let found = listing.objects(ctx).await?;
             Ok(found.iter().filter_map(ResourceId::of_document).collect())
         }
-        (None, false) => args.nodes.iter().map(|node| node_id(node)).collect(),
+        (None, false) => nodes.iter().map(|node| node_id(node)).collect(),
     }
 }
 
@@ -82,6 +90,10 @@ async fn nodes(args: &CordonArgs, ctx: &Context) -> anyhow::Result<Vec<ResourceI
 fn node_id(word: &str) -> anyhow::Result<ResourceId> {
     match args::parse_target(word, Kind::Node)? {
         (Kind::Node, name) => Ok(ResourceId::new(Kind::Node, "", name)),
-        (kind, _) => bail!("a {} cannot be cordoned, only nodes can", kind.singular()),
+        (kind, _) => bail!(
+            "{}/{} is no node",
+            kind.singular(),
+            word.split_once('/').map_or(word, |(_, name)| name)
+        ),
     }
 }

@@ -5,17 +5,23 @@ use std::{process::ExitCode, str::FromStr};
 use anyhow::bail;
 use clap::Args;
 use serde_json::Value;
-use skep_api::{Event, EventType, Kind, Time, convert::value_from_struct, proto::watch_event::Type};
+use skep_api::{
+    Condition, ConditionStatus, Event, EventType, Kind, Pod, Time, convert::value_from_struct,
+    proto::watch_event::Type,
+};
 
 use super::live;
 use crate::{
-    args,
+    args::{self, ResourceId},
     context::Context,
     duration,
     output::{self, OutputArgs, Table},
-    reads::Listing,
+    reads::{self, Listing},
     watch::Changes,
 };
+
+/// The reason of the event that tells of a pod's node.
+const SCHEDULED: &str = "Scheduled";
 
 /// What `skep events` takes.
 #[derive(Args, Debug)]
@@ -51,6 +57,11 @@ pub(crate) struct EventsArgs {
 pub(crate) async fn run(args: EventsArgs, ctx: &Context) -> anyhow::Result<ExitCode> {
     let listing = listing(&args, ctx)?;
     let mut documents = listing.objects(ctx).await?;
+    if let Some(about) = &args.about
+        && !documents.iter().any(|document| document["reason"] == SCHEDULED)
+    {
+        documents.extend(placed_with_others(about, ctx).await?);
+    }
     documents.retain(|document| args.asks_for(document));
     documents.sort_by_key(|document| (last_seen(document), revision(document)));
     let newest = documents.iter().map(revision).max().unwrap_or(0);
@@ -73,6 +84,40 @@ pub(crate) async fn run(args: EventsArgs, ctx: &Context) -> anyhow::Result<ExitC
         return watch(&args, ctx, &listing, newest, &mut printer).await;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The event of what makes a pod that tells of its node and of those of many others: it has none of its own then.
+async fn placed_with_others(about: &str, ctx: &Context) -> anyhow::Result<Option<Value>> {
+    let (kind, name) = args::parse_target(about, Kind::Pod)?;
+    if kind != Kind::Pod {
+        return Ok(None);
+    }
+    let id = ResourceId::new(kind, ctx.namespace(), name);
+    let Some(pod) = reads::find(ctx, &id).await? else {
+        return Ok(None);
+    };
+    let pod: Pod = live::typed(pod)?;
+    let placed = Condition::find(&pod.status.conditions, "PodScheduled");
+    let placed = placed.filter(|condition| condition.status == ConditionStatus::True);
+    let (Some(owner), Some(placed)) = (pod.metadata.controller(), placed) else {
+        return Ok(None);
+    };
+    let mut listing = Listing::new(Kind::Event, ctx.namespace());
+    listing.field_selector = format!(
+        "involvedObject.kind={},involvedObject.name={}",
+        owner.kind, owner.name
+    );
+    let told = listing.objects(ctx).await?.into_iter();
+    // The last of them that was told before the pod was placed, or in the same second.
+    let before = |document: &Value| {
+        let first = document["firstTimestamp"]
+            .as_str()
+            .and_then(|text| Time::from_str(text).ok());
+        document["reason"] == SCHEDULED && first <= placed.last_transition_time
+    };
+    Ok(told
+        .filter(before)
+        .max_by_key(|document| (last_seen(document), revision(document))))
 }
 
 impl EventsArgs {

@@ -31,6 +31,7 @@ pub(crate) mod server;
 pub(crate) mod set;
 pub(crate) mod sim;
 pub(crate) mod snapshot;
+pub(crate) mod taint;
 mod targets;
 pub(crate) mod token;
 pub(crate) mod up;
@@ -87,6 +88,7 @@ pub(crate) async fn run(command: Command, ctx: &Context) -> anyhow::Result<ExitC
         Command::Sim(args) => sim::run(&args),
         Command::Snapshot(args) => snapshot::run(args, ctx).await,
         Command::Token(args) => token::run(args, ctx).await,
+        Command::Taint(args) => taint::run(args, ctx).await,
         Command::Uncordon(args) => cordon::run_uncordon(args, ctx).await,
         Command::Up(args) => up::run(*args, ctx).await,
         Command::Version(args) => version::run(args, ctx).await,

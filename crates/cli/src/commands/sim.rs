@@ -4,7 +4,7 @@ use std::{
     fs,
     io::{self, IsTerminal, Read, Write},
     process::ExitCode,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
@@ -126,30 +126,51 @@ fn text(file: &str) -> anyhow::Result<String> {
     fs::read_to_string(file).with_context(|| format!("{file} cannot be read"))
 }
 
-/// How far the simulation is, on a terminal alone.
+/// Between two lines that say how far a simulation is, where nobody looks at a terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// How far the simulation is: in one line of a terminal that changes, elsewhere in a line now and then.
 struct Progress {
     end: Duration,
+    terminal: bool,
     shown: Option<u128>,
+    told_at: Instant,
 }
 
 impl Progress {
     fn new(end: Duration) -> Self {
-        Self { end, shown: None }
+        Self {
+            end,
+            terminal: io::stderr().is_terminal(),
+            shown: None,
+            told_at: Instant::now(),
+        }
     }
 
     fn show(&mut self, now: Duration) {
         let percent = now.as_millis() * 100 / self.end.as_millis().max(1);
-        if self.shown == Some(percent) || !io::stderr().is_terminal() {
+        let is_news = self.shown != Some(percent);
+        if !is_news || !self.terminal && self.told_at.elapsed() < LINE_EVERY {
             return;
         }
         self.shown = Some(percent);
+        self.told_at = Instant::now();
         let (now, end) = (duration::human(now), duration::human(self.end));
+        let (before, after) = if self.terminal {
+            ("\r\x1b[K", "")
+        } else {
+            ("", "\n")
+        };
         // Where the terminal is gone, nobody misses it.
-        write!(io::stderr(), "\r\x1b[Ksimulated {now} of {end} ({percent} %)").ok();
+        write!(
+            io::stderr(),
+            "{before}simulated {now} of {end} ({percent} %){after}"
+        )
+        .ok();
     }
 
     fn clear(&self) {
-        if self.shown.is_some() {
+        if self.shown.is_some() && self.terminal {
             write!(io::stderr(), "\r\x1b[K").ok();
         }
     }

@@ -374,3 +374,40 @@ fn edit_opens_again_with_the_reason_where_a_change_is_refused() {
     assert!(said.starts_with("# Error from server (Invalid)"), "{said}");
     assert_eq!(cluster.ok("get deploy web -o jsonpath={.spec.replicas}"), "4");
 }
+
+#[test]
+fn taints_of_nodes_are_set_and_taken_away() {
+    let cluster = Cluster::start();
+    cluster.write("node.yaml", "apiVersion: v1\nkind: Node\nmetadata: {name: n1}\n");
+    cluster.ok("apply -f node.yaml");
+    let taints = || {
+        let told = cluster.ok("get node n1 -o jsonpath={.spec.taints[?(@.key==\"dedicated\")].value}");
+        told.trim().to_owned()
+    };
+    assert_eq!(
+        cluster.ok("taint node n1 dedicated=db:NoSchedule dedicated=db:NoExecute"),
+        "node/n1 tainted\n"
+    );
+    assert_eq!(taints(), "db db");
+    let refused = cluster.fails("taint node n1 dedicated=web:NoSchedule");
+    assert!(
+        refused
+            .contains("it has the taint dedicated=db:NoSchedule already: --overwrite gives it another value"),
+        "{refused}"
+    );
+    cluster.ok("taint nodes n1 dedicated=web:NoSchedule --overwrite");
+    assert_eq!(taints(), "web db");
+    assert_eq!(cluster.ok("taint n1 dedicated:NoExecute-"), "node/n1 untainted\n");
+    assert_eq!(taints(), "web");
+    assert!(
+        cluster
+            .fails("taint n1 gone-")
+            .contains("taint \"gone\" not found")
+    );
+    assert!(cluster.fails("taint n1").contains("name a change"));
+    assert!(
+        cluster
+            .fails("taint node n9 a=b:NoSchedule")
+            .contains("nodes \"n9\" not found")
+    );
+}

@@ -11,10 +11,23 @@ fn items<'a>(
     namespace: &'a str,
     r#type: LimitType,
 ) -> impl Iterator<Item = &'a LimitRangeItem> {
+    named_items(state, namespace, r#type).map(|(_, item)| item)
+}
+
+/// The same with the names of their limit ranges.
+fn named_items<'a>(
+    state: &'a State,
+    namespace: &'a str,
+    r#type: LimitType,
+) -> impl Iterator<Item = (&'a str, &'a LimitRangeItem)> {
     let ranges = state.list::<LimitRange>(Some(namespace));
+    let named = |range: &'a LimitRange| {
+        let items = range.spec.limits.iter();
+        items.map(|item| (range.metadata.name.as_str(), item))
+    };
     ranges
-        .flat_map(|range| &range.spec.limits)
-        .filter(move |item| item.r#type == r#type)
+        .flat_map(named)
+        .filter(move |(_, item)| item.r#type == r#type)
 }
 
 fn containers(pod: &mut Pod) -> impl Iterator<Item = &mut Container> {
@@ -63,30 +76,41 @@ pub(super) fn default_requests(state: &State, pod: &mut Pod) {
 pub(super) fn check(state: &State, pod: &Pod) -> Vec<FieldError> {
     let namespace = &pod.metadata.namespace;
     let mut errors = Vec::new();
-    for item in items(state, namespace, LimitType::Container) {
+    for (range, item) in named_items(state, namespace, LimitType::Container) {
         for (list, containers) in [
             ("initContainers", &pod.spec.init_containers),
             ("containers", &pod.spec.containers),
         ] {
             for (index, container) in containers.iter().enumerate() {
                 let path = format!("spec.{list}[{index}].resources");
-                errors.extend(beyond(item, &container.resources, &path));
+                errors.extend(beyond(range, item, &container.resources, &path));
             }
         }
     }
-    for item in items(state, namespace, LimitType::Pod) {
+    for (range, item) in named_items(state, namespace, LimitType::Pod) {
         let whole = ResourceRequirements {
             requests: pod.spec.requests(),
             limits: pod.spec.limits(),
         };
-        errors.extend(beyond(item, &whole, "spec"));
+        errors.extend(beyond(range, item, &whole, "spec"));
     }
     errors
 }
 
-fn beyond(item: &LimitRangeItem, resources: &ResourceRequirements, path: &str) -> Vec<FieldError> {
+fn beyond(
+    range: &str,
+    item: &LimitRangeItem,
+    resources: &ResourceRequirements,
+    path: &str,
+) -> Vec<FieldError> {
     let what = item.r#type;
-    let error = |message: String| FieldError::new(path, Reason::Forbidden, message);
+    let error = |message: String| {
+        FieldError::new(
+            path,
+            Reason::Forbidden,
+            format!("{message} (limit range {range})"),
+        )
+    };
     let mut errors = Vec::new();
     for (name, least) in &item.min {
         match stated(resources, name) {

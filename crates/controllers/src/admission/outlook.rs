@@ -1,8 +1,8 @@
 //! What will become of the pods of a workload, told to its author before the first of them is made.
 
 use skep_api::{
-    FieldError, LabelSelector, Node, Object, ObjectKey, ObjectMeta, Pod, PodTemplateSpec, PriorityClass,
-    UnsatisfiableConstraintAction, WorkloadTier, well_known,
+    FieldError, LabelSelector, Node, NodePool, Object, ObjectKey, ObjectMeta, Pod, PodSpec, PodTemplateSpec,
+    PriorityClass, UnsatisfiableConstraintAction, WorkloadTier, well_known,
 };
 use skep_state::State;
 
@@ -17,11 +17,20 @@ pub fn outlook(state: &State, object: &Object) -> Result<Vec<String>, Vec<FieldE
         Object::Deployment(deployment) => (&deployment.spec.template, &deployment.spec.selector),
         Object::ReplicaSet(set) => (&set.spec.template, &set.spec.selector),
         Object::Pod(pod) => {
-            return Ok(tier_of(state, &pod.metadata).map_or(Vec::new(), |tier| obstacles(state, tier, pod)));
+            let tier = tier_of(state, &pod.metadata);
+            let obstacles = tier.map_or(Vec::new(), |tier| obstacles(state, tier, pod));
+            return Ok(missing_node(state, &pod.spec, "spec")
+                .into_iter()
+                .chain(obstacles)
+                .collect());
         }
+        Object::WorkloadTier(tier) => return Ok(of_tier(state, tier)),
+        Object::PriorityClass(class) => return Ok(second_default(state, class).into_iter().collect()),
         _ => return Ok(Vec::new()),
     };
-    let mut told = Vec::new();
+    let mut told: Vec<String> = missing_node(state, &template.spec, "spec.template.spec")
+        .into_iter()
+        .collect();
     let sample = sample(object.meta(), template);
     if let Some(name) = tier::name(&template.metadata) {
         let place = format!("spec.template.metadata.labels[{}]", well_known::TIER);
@@ -42,6 +51,73 @@ pub fn outlook(state: &State, object: &Object) -> Result<Vec<String>, Vec<FieldE
     Ok(told)
 }
 
+/// What a tier names that is not there.
+fn of_tier(state: &State, tier: &WorkloadTier) -> Vec<String> {
+    let (name, spec) = (&tier.metadata.name, &tier.spec);
+    let mut told = Vec::new();
+    let class = &spec.priority_class_name;
+    if !class.is_empty() && state.get::<PriorityClass>(&ObjectKey::cluster(class)).is_none() {
+        told.push(format!(
+            "{}; pods of tier {name} cannot be created until there is one",
+            priority::unknown(state, class)
+        ));
+    }
+    let pool = &spec.node_pool;
+    if !pool.is_empty()
+        && state.get::<NodePool>(&ObjectKey::cluster(pool)).is_none()
+        && !has_members(state, pool)
+    {
+        told.push(format!(
+            "spec.nodePool: there is no pool `{pool}` and no node in it: pods of tier {name} wait until one is (skep agent \
+             --pool {pool}, or skep label node NAME {}={pool})",
+            well_known::POOL
+        ));
+    }
+    told
+}
+
+/// Of several classes for pods that name none, the least one counts.
+fn second_default(state: &State, class: &PriorityClass) -> Option<String> {
+    let name = &class.metadata.name;
+    let others = state.list::<PriorityClass>(None);
+    let other = others
+        .filter(|other| other.global_default && other.metadata.name != *name)
+        .min_by_key(|other| other.value)
+        .filter(|_| class.global_default)?;
+    let least = if class.value < other.value {
+        name
+    } else {
+        &other.metadata.name
+    };
+    Some(format!(
+        "globalDefault: `{}` is the class of pods that name none already: of several the one of the least value counts, which is \
+         `{least}`; set globalDefault: false in the others",
+        other.metadata.name
+    ))
+}
+
+/// A pod that names a node which is not there is removed at once, as if the node had gone.
+fn missing_node(state: &State, spec: &PodSpec, path: &str) -> Option<String> {
+    let node = &spec.node_name;
+    let missing = !node.is_empty() && state.get::<Node>(&ObjectKey::cluster(node)).is_none();
+    missing.then(|| {
+        format!(
+            "{path}.nodeName: there is no node `{node}`: the pod is removed at once; leave the field out to have a node chosen, \
+             or name one of skep get nodes"
+        )
+    })
+}
+
+fn has_members(state: &State, pool: &str) -> bool {
+    let label = |node: &Node| {
+        node.metadata
+            .labels
+            .get(well_known::POOL)
+            .is_some_and(|label| label == pool)
+    };
+    state.list::<Node>(None).any(label)
+}
+
 /// What the tier gives the pods, and whether there are nodes for them.
 fn filled_in(state: &State, found: &WorkloadTier, sample: &Pod, selector: &LabelSelector) -> Vec<String> {
     let mut pod = sample.clone();
@@ -60,8 +136,7 @@ fn obstacles(state: &State, tier: &WorkloadTier, pod: &Pod) -> Vec<String> {
     let mut told = Vec::new();
     let (name, pool) = (&tier.metadata.name, &tier.spec.node_pool);
     let selects = pod.spec.node_selector.get(well_known::POOL) == Some(pool);
-    let is_member = |node: &Node| node.metadata.labels.get(well_known::POOL) == Some(pool);
-    if selects && !state.list::<Node>(None).any(is_member) {
+    if selects && !has_members(state, pool) {
         told.push(format!(
             "no node is in the pool {pool}: pods of tier {name} wait until one is (skep agent --pool {pool}, or skep label node \
              NAME {}={pool})",

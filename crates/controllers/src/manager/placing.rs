@@ -326,7 +326,10 @@ fn evict(state: &State, pod: &Pod, victim: &Victim, wall: Time) -> Option<(Chang
 
 /// Says why a pod fits nowhere, and on which node room is made for it; nothing where that was said already.
 fn explain(pod: &Pod, why: &Explanation, nominated: &str, wall: Time) -> (Vec<Change>, Vec<EventNote>) {
-    let message = why.to_string();
+    let mut message = why.to_string();
+    if !nominated.is_empty() {
+        message += &format!("; room is being made for it on {nominated}");
+    }
     let reason = if why.is_gated() {
         "SchedulingGated"
     } else {

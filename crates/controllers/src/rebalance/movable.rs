@@ -37,9 +37,10 @@ pub(super) fn check<'a>(state: &'a State, pod: &Pod, now: Time) -> Result<&'a Re
     if owner.kind != "ReplicaSet" {
         return Err(format!("no {} starts a replacement first", owner.kind));
     }
-    if let Some(volume) = pod.spec.volumes.iter().find(|volume| is_local(volume)) {
-        return Err(format!("the data of its volume {} is on its node", volume.name));
-    }
+    pod.spec
+        .volumes
+        .iter()
+        .try_for_each(|volume| stays(pod, volume))?;
     let after = annotations.get(well_known::REBALANCE_AFTER);
     if let Some(after) = after
         .and_then(|after| after.parse::<Time>().ok())
@@ -67,18 +68,31 @@ pub(super) fn check<'a>(state: &'a State, pod: &Pod, now: Time) -> Result<&'a Re
     Ok(set)
 }
 
-/// What others can read again on any node is not local.
-fn is_local(volume: &Volume) -> bool {
+/// What a volume has on its node, and nowhere else; what can be read again on any node is no hindrance.
+fn stays(pod: &Pod, volume: &Volume) -> Result<(), String> {
     let Volume {
-        name: _,
+        name,
         config_map,
         secret,
-        empty_dir: _,
+        empty_dir,
         host_path: _,
         projected,
         downward_api,
     } = volume;
-    config_map.is_none() && secret.is_none() && projected.is_none() && downward_api.is_none()
+    if config_map.is_some() || secret.is_some() || projected.is_some() || downward_api.is_some() {
+        return Ok(());
+    }
+    if empty_dir.is_none() {
+        return Err(format!("the data of its volume {name} is on its node (hostPath)"));
+    }
+    let says = pod.metadata.annotations.get(well_known::REBALANCE);
+    if says.is_some_and(|says| says == "true") {
+        return Ok(());
+    }
+    Err(format!(
+        "the data of its volume {name} would be lost (emptyDir; annotation {}: \"true\" on the pod allows that)",
+        well_known::REBALANCE
+    ))
 }
 
 /// Workloads that are rolled out, scaled or ill are left alone.

@@ -10,6 +10,7 @@ mod events;
 mod invariants;
 mod many;
 mod nodes;
+mod placing;
 mod policy;
 mod rebalance;
 mod replica_sets;

@@ -259,9 +259,47 @@ fn a_limit_range_gives_defaults_and_keeps_bounds() {
     let errors = admission::pod(&sim.state, &mut greedy).unwrap_err();
     let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
     expect![[r#"
-        spec.containers[0].resources: maximum cpu usage per Container is 1, but limit is 2
-        spec.containers[0].resources: cpu max limit to request ratio per Container is 5, but provided ratio is 20.00"#]]
+        spec.containers[0].resources: maximum cpu usage per Container is 1, but limit is 2 (limit range l)
+        spec.containers[0].resources: cpu max limit to request ratio per Container is 5, but provided ratio is 20.00 (limit range l)"#]]
     .assert_eq(&errors.join("\n"));
+}
+
+#[test]
+fn what_a_tier_or_a_pod_names_and_there_is_not_is_told_to_its_author() {
+    let sim = tiered();
+    let told = |document: serde_json::Value| {
+        admission::outlook(&sim.state, &object(document))
+            .unwrap()
+            .join("\n")
+    };
+    let tier = |class: &str, pool: &str| {
+        told(json!({
+            "apiVersion": "skep.io/v1", "kind": "WorkloadTier", "metadata": { "name": "mine" },
+            "spec": { "priorityClassName": class, "nodePool": pool },
+        }))
+    };
+    assert_eq!(tier("high-priority", "spot-pool"), "");
+    expect![[r#"
+        spec.priorityClassName: there is no PriorityClass `highest`: write one of high-priority, low-priority, system-cluster-critical, system-node-critical, or create it; pods of tier mine cannot be created until there is one
+        spec.nodePool: there is no pool `nowhere` and no node in it: pods of tier mine wait until one is (skep agent --pool nowhere, or skep label node NAME skep.io/pool=nowhere)"#]].assert_eq(&tier("highest", "nowhere"));
+    let named = json!({
+        "apiVersion": "v1", "kind": "Pod", "metadata": { "name": "web" },
+        "spec": { "nodeName": "n9", "containers": [{ "name": "main", "image": "web:1" }] },
+    });
+    expect!["spec.nodeName: there is no node `n9`: the pod is removed at once; leave the field out to have a node chosen, or name one of skep get nodes"].assert_eq(&told(named));
+    let mut sim = sim;
+    let class = |name: &str, value: i32| {
+        object(json!({
+            "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass", "metadata": { "name": name },
+            "value": value, "globalDefault": true,
+        }))
+    };
+    let first = class("first", 5);
+    assert_eq!(admission::outlook(&sim.state, &first).unwrap(), [""; 0]);
+    sim.create(first.clone());
+    assert_eq!(admission::outlook(&sim.state, &first).unwrap(), [""; 0]);
+    let second = admission::outlook(&sim.state, &class("second", 7)).unwrap();
+    expect!["globalDefault: `first` is the class of pods that name none already: of several the one of the least value counts, which is `first`; set globalDefault: false in the others"].assert_eq(&second.join("\n"));
 }
 
 #[test]

@@ -170,7 +170,21 @@ fn what_may_not_be_moved_stays_and_the_plan_says_why() {
         let volume = json!({ "name": "data", "emptyDir": {} });
         web.spec.template.spec.volumes = vec![serde_json::from_value(volume).unwrap()];
     });
-    assert_eq!(local, ["the data of its volume data is on its node"]);
+    assert_eq!(
+        local,
+        [
+            "the data of its volume data would be lost (emptyDir; annotation skep.io/rebalance: \"true\" on the pod allows \
+             that)"
+        ]
+    );
+    let of_host = held(|web| {
+        let volume = json!({ "name": "data", "hostPath": { "path": "/srv" } });
+        let template = &mut web.spec.template;
+        template.spec.volumes = vec![serde_json::from_value(volume).unwrap()];
+        let annotations = &mut template.metadata.annotations;
+        annotations.insert("skep.io/rebalance".to_owned(), "true".to_owned());
+    });
+    assert_eq!(of_host, ["the data of its volume data is on its node (hostPath)"]);
     let recreate = held(|web| web.spec.strategy = deployment("x", 1).recreate().build().spec.strategy);
     assert_eq!(
         recreate,
@@ -178,6 +192,24 @@ fn what_may_not_be_moved_stays_and_the_plan_says_why() {
     );
     let unready = held(|web| web.spec.template.spec.containers[0].image = "unready".to_owned());
     assert_eq!(unready, ["it is not ready"]);
+}
+
+#[test]
+fn scratch_data_goes_with_its_pod_where_the_pod_says_that_it_may() {
+    let mut led = Led::new();
+    led.create(node("a").cpu("8"));
+    let mut web = deployment("web", 8).cpu("500m").build();
+    let template = &mut web.spec.template;
+    let volume = json!({ "name": "scratch", "emptyDir": {} });
+    template.spec.volumes = vec![serde_json::from_value(volume).unwrap()];
+    let annotations = &mut template.metadata.annotations;
+    annotations.insert("skep.io/rebalance".to_owned(), "true".to_owned());
+    led.create(web);
+    led.advance(90);
+    led.create(node("b").cpu("8"));
+    led.settings.rebalancing.everywhere = true;
+    led.advance(300);
+    assert!(on(&led, "b") > 0);
 }
 
 #[test]

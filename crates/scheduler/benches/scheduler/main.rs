@@ -169,7 +169,7 @@ fn curve() {
     NODES.iter().for_each(|nodes| print!(" {:>9}", thousands(*nodes)));
     println!();
     let measured = KUBERNETES.iter().map(|(workload, _)| *workload);
-    for workload in measured.chain([Workload::Deployments]) {
+    for workload in measured.chain([Workload::PreemptionNear, Workload::Deployments]) {
         print!("{:58}", workload.words());
         for nodes in NODES {
             print!(" {:>9.4}", best(workload, nodes, 10_000).secs);

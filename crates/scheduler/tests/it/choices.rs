@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 use skep_api::{
-    Affinity, LabelSelector, Node, NodeAffinity, NodeInclusionPolicy, NodeSelector, NodeSelectorOperator,
-    NodeSelectorRequirement, NodeSelectorTerm, Pod, PodAffinity, PodAffinityTerm, PodAntiAffinity,
-    PreemptionPolicy, PreferredSchedulingTerm, TaintEffect, TopologySpreadConstraint,
-    UnsatisfiableConstraintAction, WeightedPodAffinityTerm,
+    Affinity, ContainerRestartPolicy, LabelSelector, Node, NodeAffinity, NodeInclusionPolicy, NodeSelector,
+    NodeSelectorOperator, NodeSelectorRequirement, NodeSelectorTerm, Pod, PodAffinity, PodAffinityTerm,
+    PodAntiAffinity, PodSchedulingGate, PreemptionPolicy, PreferredSchedulingTerm, Protocol, ResourceList,
+    TaintEffect, Toleration, TolerationOperator, TopologySpreadConstraint, UnsatisfiableConstraintAction,
+    WeightedPodAffinityTerm,
 };
-use skep_testkit::{at, node, pod, replica_set};
+use skep_scheduler::Budget;
+use skep_testkit::{at, node, pod, quantity, replica_set};
 
 use crate::reference::World;
 
@@ -19,11 +21,17 @@ pub(crate) struct Choices {
     left: std::vec::IntoIter<u8>,
 }
 
+impl From<Vec<u8>> for Choices {
+    fn from(numbers: Vec<u8>) -> Self {
+        Self {
+            left: numbers.into_iter(),
+        }
+    }
+}
+
 /// Enough numbers for a cluster.
 pub(crate) fn choices() -> impl Strategy<Value = Choices> {
-    prop::collection::vec(any::<u8>(), 0..700).prop_map(|left| Choices {
-        left: left.into_iter(),
-    })
+    prop::collection::vec(any::<u8>(), 0..900).prop_map(Choices::from)
 }
 
 impl Choices {
@@ -57,7 +65,11 @@ impl Choices {
             one = one.label("size", self.one_of(&["1", "2", "30", "big"]));
         }
         if self.once_in(8) {
-            one = one.taint("dedicated", "db", TaintEffect::NoSchedule);
+            let effect = [TaintEffect::NoSchedule, TaintEffect::NoExecute][usize::from(self.below(2))];
+            one = one.taint("dedicated", self.one_of(&["db", "web"]), effect);
+        }
+        if self.once_in(3) {
+            one = one.resource("example.com/gpu", &self.below(3).to_string());
         }
         if self.once_in(8) {
             one = one.taint("spot", "", TaintEffect::PreferNoSchedule);
@@ -97,11 +109,18 @@ impl Choices {
         }
         if self.once_in(8) {
             one = one.host_port(80);
+        } else if self.once_in(8) {
+            one = one.host_port_on(self.one_of(&["10.0.0.1", "10.0.0.2"]), 80, Protocol::Tcp);
         }
-        if self.once_in(6) {
-            one = one.tolerates("dedicated");
+        if self.once_in(4) {
+            one = one.toleration(self.toleration());
         }
         let mut one = one.build();
+        self.weigh(&mut one);
+        if self.once_in(16) {
+            let name = "review".to_owned();
+            one.spec.scheduling_gates = vec![PodSchedulingGate { name }];
+        }
         if self.once_in(5) {
             one.metadata.namespace = "other".to_owned();
         }
@@ -117,6 +136,51 @@ impl Choices {
             one.spec.topology_spread_constraints = spread.collect();
         }
         one
+    }
+
+    fn toleration(&mut self) -> Toleration {
+        let kinds = [
+            ("dedicated", "", TolerationOperator::Exists, None),
+            ("dedicated", "db", TolerationOperator::Equal, None),
+            (
+                "dedicated",
+                "web",
+                TolerationOperator::Equal,
+                Some(TaintEffect::NoSchedule),
+            ),
+            ("", "", TolerationOperator::Exists, None),
+        ];
+        let (key, value, operator, effect) = kinds[usize::from(self.below(4))];
+        Toleration {
+            key: key.to_owned(),
+            operator,
+            value: value.to_owned(),
+            effect,
+            toleration_seconds: None,
+        }
+    }
+
+    /// What a pod takes up in other ways than by the requests of one container.
+    fn weigh(&mut self, pod: &mut Pod) {
+        let list = |name: &str, amount: &str| ResourceList::from([(name.to_owned(), quantity(amount))]);
+        if self.once_in(6) {
+            pod.spec.containers[0].resources.limits = list("example.com/gpu", "1");
+        }
+        if self.once_in(8) {
+            pod.spec.overhead = list("cpu", "150m");
+        }
+        if self.once_in(8) {
+            pod.spec.resources.requests = list("cpu", "1300m");
+        } else if self.once_in(8) {
+            pod.spec.resources.limits = list("memory", "900Mi");
+        }
+        for _ in 0..self.below(8).saturating_sub(5) {
+            let mut init = pod.spec.containers[0].clone();
+            init.resources.requests = list("cpu", self.one_of(&["200m", "1"]));
+            init.ports.clear();
+            init.restart_policy = self.once_in(2).then_some(ContainerRestartPolicy::Always);
+            pod.spec.init_containers.push(init);
+        }
     }
 
     fn affinity(&mut self) -> Affinity {
@@ -267,6 +331,7 @@ impl Choices {
                 .metadata
                 .name
                 .clone();
+            pod.status.start_time = Some(at(u64::from(self.below(4))));
             if self.once_in(8) {
                 pod.metadata.deletion_timestamp = Some(at(5));
             }
@@ -276,6 +341,19 @@ impl Choices {
             placed,
             nominated: Vec::new(),
             namespaces,
+            budgets: self.budgets(),
         }
+    }
+
+    fn budgets(&mut self) -> Vec<Budget> {
+        let count = self.below(4);
+        (0..count)
+            .map(|index| Budget {
+                namespace: self.one_of(&["default", "other"]).to_owned(),
+                name: format!("budget-{index}"),
+                selector: self.selector(),
+                disruptions_allowed: i32::from(self.below(3)),
+            })
+            .collect()
     }
 }

@@ -1,9 +1,12 @@
 //! Whatever the pods ask for: placements are feasible and refusals are right by the slow, obvious check; preemption frees
-//! enough, and only by pods of lower priority; groups and order of facts make no difference.
+//! enough, only by pods of lower priority, and where that costs least; the best node is taken; groups and order of facts make
+//! no difference.
+
+use std::cmp::Reverse;
 
 use proptest::prelude::*;
 use skep_api::{Pod, PreemptionPolicy};
-use skep_scheduler::{Outcome, Scheduler};
+use skep_scheduler::{Explanation, Outcome, Scheduler};
 
 use crate::{
     choices::{Choices, choices},
@@ -18,6 +21,7 @@ fn scheduler(world: &World) -> Scheduler {
     }
     world.nodes.iter().for_each(|node| scheduler.node(node));
     world.placed.iter().for_each(|pod| scheduler.pod(pod));
+    world.budgets.iter().for_each(|budget| scheduler.budget(budget));
     scheduler
 }
 
@@ -36,11 +40,17 @@ fn judge(
     outcome: &Outcome,
 ) -> Result<(), TestCaseError> {
     let name = &pod.metadata.name;
+    if !pod.spec.scheduling_gates.is_empty() {
+        let why = outcome.explanation();
+        prop_assert!(why.is_some_and(Explanation::is_gated), "{name} is gated");
+        return Ok(());
+    }
     match outcome {
         Outcome::Bind { node } => {
             prop_assert!(world.fits(pod, world.node(node)), "{name} on {node}");
             let mut placed = pod.clone();
             placed.spec.node_name.clone_from(node);
+            placed.metadata.creation_timestamp = None;
             world.placed.push(placed);
         }
         Outcome::Wait(why) => {
@@ -67,10 +77,34 @@ fn judge(
                 );
             }
             prop_assert!(pod.spec.preemption_policy != Some(PreemptionPolicy::Never));
+            judge_cost(world, leaving, pod, node, victims)?;
             judge_victims(world, leaving, pod, node, victims)?;
+            victims.iter().for_each(|victim| world.spend(&victim.uid));
             world.nominated.push((pod.clone(), node.clone()));
         }
     }
+    Ok(())
+}
+
+/// Room is made where it costs least, and those go who have to, by the slow way.
+fn judge_cost(
+    world: &World,
+    leaving: &[String],
+    pod: &Pod,
+    chosen: &str,
+    victims: &[skep_scheduler::Victim],
+) -> Result<(), TestCaseError> {
+    let costs = world.nodes.iter().filter_map(|node| {
+        let (cost, going) = world.room_made(pod, node, leaving)?;
+        Some((cost, node.metadata.name.as_str(), going))
+    });
+    let (cost, node, mut going) = costs.min().expect("room can be made");
+    prop_assert_eq!(chosen, node, "{:?} is the least cost", cost);
+    let mut named: Vec<String> = victims.iter().map(|victim| victim.uid.clone()).collect();
+    (named.sort(), going.sort());
+    prop_assert_eq!(&named, &going);
+    let violating = victims.iter().filter(|victim| victim.violates_budget).count();
+    prop_assert_eq!(violating, cost.0);
     Ok(())
 }
 
@@ -154,6 +188,7 @@ fn wander(choices: &mut Choices, world: &World) -> Scheduler {
                 .for_each(|pod| scheduler.remove_pod(&pod.metadata.uid));
         }
     }
+    world.budgets.iter().for_each(|budget| scheduler.budget(budget));
     let kept = |name: &str| world.nodes.iter().any(|node| node.metadata.name == name);
     let gone = others.nodes.iter().filter(|node| !kept(&node.metadata.name));
     gone.for_each(|node| scheduler.remove_node(&node.metadata.name));
@@ -171,6 +206,23 @@ proptest! {
         let ordered = in_order(&pending);
         for (pod, decision) in ordered.iter().zip(scheduler(&world).schedule(&ordered)) {
             judge(&mut world, &mut leaving, pod, &decision.outcome)?;
+        }
+    }
+
+    #[test]
+    fn the_node_with_the_best_marks_is_taken_and_of_equals_the_first(mut choices in choices()) {
+        let (world, pending) = (choices.world(), choices.pods("new", 10));
+        let ordered = in_order(&pending);
+        let mut alone = scheduler(&world);
+        for (pod, decision) in ordered.iter().zip(scheduler(&world).schedule(&ordered)) {
+            let marks = world.nodes.iter().filter_map(|node| {
+                let name = node.metadata.name.as_str();
+                Some((alone.score_of(pod, name)?, Reverse(name)))
+            });
+            let best = marks.max().map(|(_, Reverse(name))| name);
+            let gated = !pod.spec.scheduling_gates.is_empty();
+            prop_assert_eq!(decision.outcome.bound_to(), best.filter(|_| !gated), "{}", pod.metadata.name);
+            alone.schedule(&[pod]);
         }
     }
 

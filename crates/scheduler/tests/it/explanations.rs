@@ -92,9 +92,9 @@ fn every_obstacle_has_its_words() {
     check(
         &cluster,
         &expect![[r#"
-        web -> pending: 0/10 nodes fit: 6 lack the label zone=x, 2 are not ready, 1 is cordoned, 1 lacks the label disk=ssd
-        gpu -> pending: 0/10 nodes fit: 6 lack the label kubernetes.io/hostname=no-gpu, 2 are not ready, 1 is cordoned, 1 has too little example.com/gpu (1 wanted, 0 free at most); it can never fit: 1 example.com/gpu wanted, the largest node has 0
-    "#]],
+            web -> pending: 0/10 nodes fit: 6 lack the label zone=x, 2 are not ready, 1 is cordoned, 1 lacks the label disk=ssd; no node has a label zone
+            gpu -> pending: 0/10 nodes fit: 6 lack the label kubernetes.io/hostname=no-gpu, 2 are not ready, 1 is cordoned, 1 has too little example.com/gpu (1 wanted, 0 free at most); it can never fit: 1 example.com/gpu wanted, the largest node has 0
+        "#]],
     );
     cluster.pending[0].spec.node_selector.remove("zone");
     cluster.nodes.pop();
@@ -102,7 +102,7 @@ fn every_obstacle_has_its_words() {
         &cluster,
         &expect![[r#"
             web -> pending: 0/9 nodes fit: 2 are not ready, 1 is cordoned, 1 lacks the label disk=ssd, 1 has the taint broken:NoExecute, which it does not tolerate, 1 has the taint dedicated=db:NoSchedule, which it does not tolerate, 1 has no room for more pods, 1 has too little cpu (1 wanted, 100m free at most), 1 has too little memory (2Gi wanted, 1Gi free at most), 1 has the host port 80/TCP taken; closest is small, which lacks 900m cpu and 1Gi memory
-            gpu -> pending: 0/9 nodes fit: 6 lack the label kubernetes.io/hostname=no-gpu, 2 are not ready, 1 is cordoned; it can never fit: 1 example.com/gpu wanted, the largest node has 0
+            gpu -> pending: 0/9 nodes fit: 6 lack the label kubernetes.io/hostname=no-gpu, 2 are not ready, 1 is cordoned; it can never fit: 1 example.com/gpu wanted, the largest node has 0; no node has kubernetes.io/hostname=no-gpu, but some have busy, cordoned, driving-out, full, lost and 4 more
         "#]],
     );
 }
@@ -121,6 +121,59 @@ fn pod_that_names_its_node_goes_nowhere_else() {
         &expect![[r#"
             web -> c
         "#]],
+    );
+}
+
+#[test]
+fn what_is_asked_for_and_nowhere_to_be_had_is_named_with_what_there_is() {
+    let nodes = [
+        node("a").label("pool", "general").label("gen", "6").build(),
+        node("b").label("pool", "spot").build(),
+    ];
+    let affine = |terms: serde_json::Value| {
+        let affinity = serde_json::json!({ "nodeAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": { "nodeSelectorTerms": terms }
+        } });
+        let mut pod = pod("affine").build();
+        pod.spec.affinity = Some(serde_json::from_value(affinity).expect("it is sound"));
+        pod
+    };
+    let all = serde_json::json!([
+        { "matchExpressions": [
+            { "key": "gen", "operator": "Gt", "values": ["6"] },
+            { "key": "gen", "operator": "Lt", "values": ["9"] },
+            { "key": "disk", "operator": "In", "values": ["ssd", "nvme"] },
+            { "key": "zone", "operator": "In", "values": ["x"] },
+        ] },
+        { "matchExpressions": [
+            { "key": "pool", "operator": "NotIn", "values": ["general", "spot"] },
+            { "key": "disk", "operator": "NotIn", "values": ["hdd"] },
+            { "key": "gpu", "operator": "Exists" },
+            { "key": "pool", "operator": "DoesNotExist" },
+        ] },
+    ]);
+    let many: Vec<String> = (0..100).map(|index| format!("value-{index}")).collect();
+    let long =
+        serde_json::json!([{ "matchExpressions": [{ "key": "disk", "operator": "In", "values": many }] }]);
+    let pending = [
+        pod("misspelt").node_selector("pool", "genral").build(),
+        pod("unknown").node_selector("disk", "ssd").build(),
+        pod("elsewhere")
+            .node_selector("pool", "spot")
+            .node_selector("gen", "6")
+            .build(),
+        affine(all),
+        affine(long),
+    ];
+    check(
+        &cluster(nodes).pending(pending),
+        &expect![[r#"
+        misspelt -> pending: 0/2 nodes fit: 2 lack the label pool=genral; no node has pool=genral, but some have general, spot
+        unknown -> pending: 0/2 nodes fit: 2 lack the label disk=ssd; no node has a label disk
+        elsewhere -> pending: 0/2 nodes fit: 1 lacks the label gen=6, 1 lacks the label pool=spot
+        affine -> pending: 0/2 nodes fit: 2 do not match its node affinity (gen>6 and gen<9 and disk in (ssd,nvme) and zone=x or pool notin (general,spot) and disk!=hdd and gpu and !pool)
+        affine -> pending: 0/2 nodes fit: 2 do not match its node affinity (disk in (value-0,value-1,value-2,value-3,value-4,value-5,value-6,value-7,value-8,value-9,value-10,value-11,value-12,value-13,value-14,value-15,value-16,value-17…)
+    "#]],
     );
 }
 

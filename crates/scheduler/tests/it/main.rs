@@ -7,6 +7,7 @@ mod reference;
 
 mod constraints;
 mod explanations;
+mod golden;
 mod placement;
 mod properties;
 mod scenarios;

@@ -1,12 +1,14 @@
 //! The slow, obvious check: may this pod go to this node, as things are? It walks over everything each time.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use skep_api::{
-    Affinity, ConditionStatus, ContainerPort, LabelSelector, Node, NodeCondition, NodeConditionType,
-    NodeInclusionPolicy, NodeSelector, NodeSelectorOperator, NodeSelectorRequirement, Pod, PodAffinityTerm,
-    Quantity, Taint, TaintEffect, TopologySpreadConstraint, UnsatisfiableConstraintAction,
+    Affinity, ConditionStatus, Container, ContainerPort, ContainerRestartPolicy, LabelSelector, Node,
+    NodeCondition, NodeConditionType, NodeInclusionPolicy, NodeSelector, NodeSelectorOperator,
+    NodeSelectorRequirement, Pod, PodAffinityTerm, PodSpec, Quantity, Taint, TaintEffect,
+    TopologySpreadConstraint, UnsatisfiableConstraintAction,
 };
+use skep_scheduler::Budget;
 
 /// Everything there is.
 #[derive(Clone, Debug, Default)]
@@ -17,7 +19,12 @@ pub(crate) struct World {
     /// Pods for which room is kept, with the node.
     pub(crate) nominated: Vec<(Pod, String)>,
     pub(crate) namespaces: BTreeMap<String, BTreeMap<String, String>>,
+    pub(crate) budgets: Vec<Budget>,
 }
+
+/// What making room costs, the gravest first: budgets violated, the highest priority that goes, the sum of priorities, the number
+/// of pods, how late the most important of them began.
+pub(crate) type Cost = (usize, i64, i64, usize, Reverse<i64>);
 
 impl World {
     pub(crate) fn fits(&self, pod: &Pod, node: &Node) -> bool {
@@ -46,6 +53,96 @@ impl World {
         world
     }
 
+    /// What it costs to make room on a node, and who has to go; `None` where that does not help. `leaving` are going already.
+    pub(crate) fn room_made(
+        &self,
+        pod: &Pod,
+        node: &Node,
+        leaving: &[String],
+    ) -> Option<(Cost, Vec<String>)> {
+        let mut world = self.without_lower(pod, node);
+        if world.placed.len() == self.placed.len() || !world.fits(pod, node) {
+            return None;
+        }
+        let mut going = Vec::new();
+        for (other, violates) in self.by_importance(pod, node, leaving) {
+            world.placed.push(other.clone());
+            if !world.fits(pod, node) {
+                world.placed.pop();
+                going.push((other, violates));
+            }
+        }
+        let priorities = going.iter().map(|(other, _)| i64::from(priority(other)));
+        let highest = priorities.clone().max().unwrap_or(i64::MIN);
+        let important = going
+            .iter()
+            .filter(|(other, _)| i64::from(priority(other)) == highest);
+        let cost = (
+            going.iter().filter(|(_, violates)| *violates).count(),
+            highest,
+            priorities.map(|one| one + 1 - i64::from(i32::MIN)).sum(),
+            going.len(),
+            Reverse(important.map(|(other, _)| began(other)).min().unwrap_or(i64::MAX)),
+        );
+        Some((
+            cost,
+            going
+                .into_iter()
+                .map(|(other, _)| other.metadata.uid.clone())
+                .collect(),
+        ))
+    }
+
+    /// Pods of lower priority on a node that are not going yet, those first whose budget has nothing left for them, then the more
+    /// important ones.
+    fn by_importance<'a>(&'a self, pod: &Pod, node: &Node, leaving: &[String]) -> Vec<(&'a Pod, bool)> {
+        let mut order: Vec<&Pod> = self
+            .placed
+            .iter()
+            .filter(|other| other.spec.node_name == node.metadata.name && priority(other) < priority(pod))
+            .filter(|other| !other.metadata.is_deleting() && !leaving.contains(&other.metadata.uid))
+            .collect();
+        order.sort_by_key(|other| {
+            let meta = &other.metadata;
+            (
+                Reverse(priority(other)),
+                began(other),
+                &meta.namespace,
+                &meta.name,
+            )
+        });
+        let mut left: Vec<i32> = self
+            .budgets
+            .iter()
+            .map(|budget| budget.disruptions_allowed)
+            .collect();
+        let mut marked = Vec::new();
+        for other in order {
+            let mut violates = false;
+            for (budget, left) in self.budgets.iter().zip(&mut left) {
+                if protects(budget, other) {
+                    *left -= 1;
+                    violates |= *left < 0;
+                }
+            }
+            marked.push((other, violates));
+        }
+        marked.sort_by_key(|(_, violates)| !violates);
+        marked
+    }
+
+    /// A pod is sent away: its budgets have less left.
+    pub(crate) fn spend(&mut self, uid: &str) {
+        let pod = self
+            .placed
+            .iter()
+            .find(|pod| pod.metadata.uid == uid)
+            .expect("it is placed");
+        for budget in self.budgets.iter_mut().filter(|budget| protects(budget, pod)) {
+            budget.disruptions_allowed -= 1;
+        }
+    }
+
     fn on<'a>(&'a self, node: &'a Node) -> impl Iterator<Item = &'a Pod> {
         self.placed
             .iter()
@@ -61,12 +158,12 @@ impl World {
         let beside: Vec<&Pod> = self.on(node).chain(kept.map(|(other, _)| other)).collect();
         let mut wanted: BTreeMap<String, Quantity> = BTreeMap::new();
         for pod in beside.iter().copied().chain([pod]) {
-            for (name, amount) in pod.requests() {
+            for (name, amount) in requests(pod) {
                 *wanted.entry(name).or_default() += amount;
             }
         }
         wanted.insert("pods".to_owned(), Quantity::from_units(beside.len() as i64 + 1));
-        let mine = pod.requests();
+        let mine = requests(pod);
         let enough = wanted
             .iter()
             .filter(|(name, _)| *name == "pods" || mine.get(*name).is_some_and(|amount| !amount.is_zero()))
@@ -199,6 +296,65 @@ fn counted(pod: &Pod, one: &TopologySpreadConstraint, other: &Pod) -> bool {
         && keys
             .filter(|key| mine.contains_key(*key))
             .all(|key| mine.get(key) == its.get(key))
+}
+
+fn protects(budget: &Budget, pod: &Pod) -> bool {
+    let selector = budget.selector.as_ref();
+    budget.namespace == pod.metadata.namespace
+        && selector.is_some_and(|selector| selector.matches(&pod.metadata.labels))
+}
+
+fn began(pod: &Pod) -> i64 {
+    let time = pod.status.start_time.or(pod.metadata.creation_timestamp);
+    time.map_or(i64::MAX, skep_api::Time::as_millis)
+}
+
+/// What a pod takes up: what runs of it at the same time, when that is most, or what it says of itself as a whole; and overhead.
+fn requests(pod: &Pod) -> BTreeMap<String, Quantity> {
+    let spec = &pod.spec;
+    let of = |container: &Container, name: &String| {
+        let stated = container
+            .resources
+            .requests
+            .get(name)
+            .or_else(|| container.resources.limits.get(name));
+        stated.copied().unwrap_or_default()
+    };
+    let containers = spec.init_containers.iter().chain(&spec.containers);
+    let lists = containers
+        .map(|container| &container.resources)
+        .chain([&spec.resources]);
+    let names = lists.flat_map(|resources| resources.requests.keys().chain(resources.limits.keys()));
+    let amount = |name: &String| {
+        let (mut sidecars, mut most) = (Quantity::default(), Quantity::default());
+        for init in &spec.init_containers {
+            if init.restart_policy == Some(ContainerRestartPolicy::Always) {
+                sidecars += of(init, name);
+                most = most.max(sidecars);
+            } else {
+                most = most.max(sidecars + of(init, name));
+            }
+        }
+        let together = spec
+            .containers
+            .iter()
+            .fold(sidecars, |sum, one| sum + of(one, name));
+        let stated = containers_state(spec, name).then(|| together.max(most));
+        let whole = spec.resources.requests.get(name).copied();
+        let whole = whole
+            .or(stated)
+            .or_else(|| spec.resources.limits.get(name).copied());
+        whole.unwrap_or_default() + spec.overhead.get(name).copied().unwrap_or_default()
+    };
+    names
+        .chain(spec.overhead.keys())
+        .map(|name| (name.clone(), amount(name)))
+        .collect()
+}
+
+fn containers_state(spec: &PodSpec, name: &String) -> bool {
+    let mut containers = spec.init_containers.iter().chain(&spec.containers);
+    containers.any(|one| one.resources.requests.contains_key(name) || one.resources.limits.contains_key(name))
 }
 
 pub(crate) fn priority(pod: &Pod) -> i32 {

@@ -316,6 +316,52 @@ fn namespaces_are_selected_by_their_labels() {
 }
 
 #[test]
+fn whose_pods_are_meant_is_said_where_they_are_in_other_namespaces() {
+    let mut scheduler = cluster([node("a").label("zone", "x").build()]).scheduler();
+    scheduler.namespace("default", &BTreeMap::new());
+    scheduler.namespace("shop", &BTreeMap::from([("team".to_owned(), "blue".to_owned())]));
+    let mut told_of = |edit: fn(&mut PodAffinityTerm)| {
+        let mut pod = near(pod("p"), "app=db", "zone");
+        let affinity = pod.spec.affinity.as_mut().unwrap().pod_affinity.as_mut().unwrap();
+        edit(&mut affinity.required_during_scheduling_ignored_during_execution[0]);
+        let told = told(&scheduler.schedule(&[&pod]));
+        told.split_once("must be with ").unwrap().1.to_owned()
+    };
+    let told = [
+        told_of(|_| {}),
+        told_of(|term| term.namespaces = vec!["shop".to_owned(), "nowhere".to_owned()]),
+        told_of(|term| term.namespace_selector = selector("team=blue")),
+        told_of(|term| term.namespace_selector = selector("team=green")),
+        told_of(|term| term.namespace_selector = selector("")),
+    ];
+    expect![[r#"
+        (app=db by zone)
+        (app=db in namespace nowhere (which does not exist) or namespace shop by zone)
+        (app=db in namespaces with team=blue by zone)
+        (app=db in namespaces with team=green (there are none) by zone)
+        (app=db in all namespaces by zone)
+    "#]]
+    .assert_eq(&told.concat());
+}
+
+#[test]
+fn a_spread_over_more_places_than_there_are_says_how_many_are_missing() {
+    let pods = ["1", "2", "3"].map(|name| {
+        let mut pod = spread(pod(name), "zone");
+        pod.spec.topology_spread_constraints[0].min_domains = Some(3);
+        pod
+    });
+    check(
+        &zones().pending(pods),
+        &expect![[r#"
+        1 -> a
+        2 -> c
+        3 -> pending: 0/4 nodes fit: 3 have too many of its like for an even spread over zone (maxSkew 1; 2 of the 3 places that minDomains asks for), 1 lacks the label zone, over which it is spread
+    "#]],
+    );
+}
+
+#[test]
 fn amounts_beyond_all_bounds_do_no_harm() {
     let huge = "9223372036854775807";
     let nodes = [node("a").memory(huge).cpu("9223372036854775").build()];

@@ -59,11 +59,15 @@ fn not_admitted(kind: Kind, key: ObjectKey, causes: Vec<FieldError>) -> Failure 
     Failure::Forbidden(kind, key, causes.join("; "))
 }
 
-/// Whether other objects have no say in what becomes of this one: its pods have no tier, limits or priority class to look up.
+/// Whether other objects have no say in what becomes of this one, or in what its author should know: nothing is to be looked up.
 pub(super) fn stands_alone(object: &Object) -> bool {
     !matches!(
         object,
-        Object::Pod(_) | Object::ReplicaSet(_) | Object::Deployment(_)
+        Object::Pod(_)
+            | Object::ReplicaSet(_)
+            | Object::Deployment(_)
+            | Object::WorkloadTier(_)
+            | Object::PriorityClass(_)
     )
 }
 

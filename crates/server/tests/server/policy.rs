@@ -442,7 +442,8 @@ async fn what_is_beyond_a_limit_range_is_forbidden() {
     assert_eq!(refused.code(), tonic::Code::PermissionDenied);
     assert_eq!(
         refusal(&refused),
-        "Forbidden: pods \"large\" is forbidden: spec.containers[0].resources: maximum cpu usage per Container is 1, but limit is 2"
+        "Forbidden: pods \"large\" is forbidden: spec.containers[0].resources: maximum cpu usage per Container is 1, but limit is 2 \
+         (limit range small)"
     );
 }
 

@@ -1,6 +1,6 @@
 //! What a page needs to know about other objects.
 
-use skep_api::{Deployment, Event, Kind, ObjectMeta, Pod, ReplicaSet, Resource};
+use skep_api::{Deployment, Event, Kind, ObjectMeta, Pod, ReplicaSet, Resource, Time};
 use skep_state::State;
 
 /// The label that tells the pods of a deployment's revisions apart.
@@ -21,11 +21,14 @@ pub(super) fn events<'a>(state: &'a State, kind: Kind, meta: &'a ObjectMeta) -> 
         .list::<Event>(namespace)
         .filter(|event| about(event))
         .collect();
-    events.sort_by_key(|event| {
-        let last = event.last_timestamp.or(event.metadata.creation_timestamp);
-        (last, event.metadata.revision())
-    });
+    events.sort_by_key(|event| last_seen(event));
     events
+}
+
+/// What events are sorted by: when they last happened.
+pub(super) fn last_seen(event: &Event) -> (Option<Time>, u64) {
+    let last = event.last_timestamp.or(event.metadata.creation_timestamp);
+    (last, event.metadata.revision())
 }
 
 /// The object's dependents of one kind.

@@ -43,7 +43,7 @@ pub(crate) fn describe(state: &State, object: &Object, now: Time) -> String {
         Object::Event(event) => plain::event(&mut page, event),
     }
     if !matches!(object, Object::Event(_)) {
-        events::events(&mut page, state, object.kind(), object.meta(), now);
+        events::events(&mut page, state, object, now);
     }
     page.finish()
 }

@@ -4,7 +4,7 @@ use skep_api::{Pod, Time, Toleration, TolerationOperator, well_known};
 use skep_controllers::Moving;
 use skep_state::State;
 
-use super::{NONE, container, controlled_by, labels, names, page::Page, volume, waiting};
+use super::{NONE, container, controlled_by, events::placed_at, labels, names, page::Page, volume, waiting};
 use crate::render::{age::date, cells::or_none, table::pod_status};
 
 pub(super) fn pod(page: &mut Page, state: &State, pod: &Pod, now: Time) {
@@ -20,6 +20,7 @@ pub(super) fn pod(page: &mut Page, state: &State, pod: &Pod, now: Time) {
     }
     page.field_if(0, "Priority Class Name", &spec.priority_class_name);
     page.field(0, "Node", node);
+    page.field_if(0, "Scheduled", date(placed_at(pod)));
     page.field_if(0, "Nominated Node", &status.nominated_node_name);
     if let Some(moving) = Moving::of(pod) {
         page.field(0, "Moves To", format!("{}: {}", moving.to, moving.why));

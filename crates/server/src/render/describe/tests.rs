@@ -64,6 +64,56 @@ fn event<R: Resource>(about: &R, reason: &str, message: &str, secs: u64) -> Even
     }
 }
 
+#[test]
+fn a_pod_that_got_its_node_with_many_others_says_so_itself() {
+    let set = replica_set("web", 40).build();
+    let mut web = pod("web-0").owned_by(&set).node("a").ready().build();
+    for condition in &mut web.status.conditions {
+        condition.last_transition_time = Some(at(31));
+    }
+    let mut together = event(&set, "Scheduled", "Successfully assigned 40 pods: ...", 30);
+    together.source.component = "default-scheduler".to_owned();
+    let pulled = event(&web, "Pulled", "image web:1 is here", 33);
+    let shown = |objects: Vec<Object>, pod: &Pod| {
+        let mut state = state([namespace("other").object()]);
+        for object in objects {
+            let change = Change::create(object);
+            let entry = Entry {
+                request_id: String::new(),
+                now: start(),
+                changes: vec![change],
+            };
+            state.apply(&entry).remove(0).unwrap();
+        }
+        let page = describe(&state, &pod.clone().into(), at(60));
+        let keep =
+            |line: &&str| line.contains("Scheduled:") || line.contains("assigned") || line.contains("Pulled");
+        page.lines().filter(keep).collect::<Vec<_>>().join("\n")
+    };
+    let objects: Vec<Object> = vec![set.clone().into(), together.into(), pulled.into()];
+    expect![[r#"
+        Scheduled:      Thu, 01 Jan 2026 00:00:31 +0000
+          Normal  Scheduled  29s  default-scheduler  Successfully assigned default/web-0 to a (as one of many: ReplicaSet/web)
+          Normal  Pulled     27s  agent              image web:1 is here"#]].assert_eq(&shown(objects.clone(), &web));
+    // An event of its own is enough, and one of long before is about others.
+    let mut with_own = objects.clone();
+    with_own.push(event(&web, "Scheduled", "Successfully assigned default/web-0 to a", 31).into());
+    expect![[r#"
+        Scheduled:      Thu, 01 Jan 2026 00:00:31 +0000
+          Normal  Scheduled  29s  agent  Successfully assigned default/web-0 to a
+          Normal  Pulled     27s  agent  image web:1 is here"#]]
+    .assert_eq(&shown(with_own, &web));
+    let mut later = web.clone();
+    later.status.conditions[0].last_transition_time = Some(at(50));
+    expect![[r#"
+        Scheduled:      Thu, 01 Jan 2026 00:00:50 +0000
+          Normal  Pulled  27s  agent  image web:1 is here"#]]
+    .assert_eq(&shown(objects, &later));
+    // Nobody has chosen a node yet.
+    let waiting = pod("web-1").owned_by(&set).build();
+    expect![""].assert_eq(&shown(vec![set.into()], &waiting));
+}
+
 fn http_probe() -> Probe {
     let http_get = HttpGetAction {
         path: "/healthz".into(),
@@ -101,6 +151,7 @@ fn a_pod_is_explained_from_its_node_to_its_events() {
         Name:           web-0
         Namespace:      default
         Node:           a/192.0.2.1
+        Scheduled:      Thu, 01 Jan 2026 00:00:00 +0000
         Start Time:     Thu, 01 Jan 2026 00:00:00 +0000
         Labels:         app=web
         Annotations:    <none>

@@ -45,9 +45,17 @@ pub(super) fn row(pod: &Pod, now: Time) -> Vec<String> {
         age(now, pod.metadata.creation_timestamp),
         or_none(&pod.status.pod_ip),
         or_none(&pod.spec.node_name),
-        or_none(""),
+        or_none(&pod.status.nominated_node_name),
         or_none(""),
     ]
+}
+
+/// The reason of a pod that its scheduling gates hold back.
+const GATED: &str = "SchedulingGated";
+
+fn is_gated(pod: &Pod) -> bool {
+    let scheduled = Condition::find(&pod.status.conditions, "PodScheduled");
+    pod.status.phase == PodPhase::Pending && scheduled.is_some_and(|condition| condition.reason == GATED)
 }
 
 /// What the pod is doing, in one word such as `Running`, `Init:0/1`, `CrashLoopBackOff`.
@@ -68,10 +76,12 @@ struct Summary {
 impl Summary {
     fn of(pod: &Pod) -> Self {
         let status = &pod.status;
-        let word = if status.reason.is_empty() {
-            format!("{:?}", status.phase)
-        } else {
+        let word = if !status.reason.is_empty() {
             status.reason.clone()
+        } else if is_gated(pod) {
+            GATED.to_owned()
+        } else {
+            format!("{:?}", status.phase)
         };
         let mut summary = Self {
             status: word,

@@ -206,6 +206,14 @@ fn a_node_that_reports_nothing_is_unknown() {
 #[test]
 fn a_pod_says_what_it_is_doing_in_one_word() {
     check_pod(&pod("web").build(), "0/1 Pending 0");
+    let mut gated = pod("web")
+        .condition("PodScheduled", ConditionStatus::False)
+        .build();
+    gated.status.conditions[0].reason = "SchedulingGated".into();
+    check_pod(&gated, "0/1 SchedulingGated 0");
+    let mut nominated = pod("web").build();
+    nominated.status.nominated_node_name = "n7".into();
+    assert_eq!(row(&nominated.into(), at(600))[7], "n7");
     check_pod(
         &pod("web").waiting("ContainerCreating", "").build(),
         "0/1 ContainerCreating 0",
