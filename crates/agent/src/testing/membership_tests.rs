@@ -108,7 +108,7 @@ async fn a_server_that_goes_down_before_it_has_answered_is_no_refusal() {
     })
     .await;
     let address = server.address.clone();
-    drop(server);
+    server.end().await;
     let server = FakeServer::listen_tls_at(&cluster, &address).await;
     server.until("a session stands", |told| told.sessions == 1).await;
     assert_eq!(cluster.calls(), ["join node n1", "join node n1"]);

@@ -106,6 +106,13 @@ impl FakeServer {
         Self { address, door, task }
     }
 
+    /// Ends it and its connections; its port is free then.
+    pub(crate) async fn end(mut self) {
+        self.task.abort();
+        // It was told to.
+        drop((&mut self.task).await);
+    }
+
     /// Says hello once more: the servers or the CAs have changed.
     pub(crate) async fn welcome_again(&self) {
         self.send(Down::Welcome(self.door.welcome())).await;
