@@ -5,14 +5,13 @@ use std::{collections::BTreeSet, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
-    time::Instant,
 };
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     AgentConfig, AgentError,
     blocking::{blocking, caught},
-    checkpoint::{self, CheckpointError, Disk, Saved},
+    checkpoint::{self, Disk, Saved},
     clock, cpus,
     devices::{self, CpuPolicy, Devices, find_gpus},
     engine::{self, EngineState},
@@ -34,9 +33,6 @@ const FIRST_LOOK: Duration = Duration::from_secs(2);
 
 /// How long the parts may take to end; containers do not depend on it.
 const END_WITHIN: Duration = Duration::from_secs(5);
-
-/// Until the checkpoint is tried again where it is still being closed.
-const BUSY_WAIT: Duration = Duration::from_millis(20);
 
 /// How long clearing up may take at the end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
@@ -151,18 +147,7 @@ async fn start(
 
 /// The checkpoint, and what is in it. Where it cannot be opened now, the agent does without until it can.
 async fn open_checkpoint(data_dir: PathBuf) -> (Option<Disk>, Saved) {
-    let begin = Instant::now();
-    let opened = loop {
-        let data_dir = data_dir.clone();
-        match caught(move || Disk::open(&data_dir)).await {
-            // That of an agent that has just ended in this process.
-            Ok(Err(CheckpointError::Busy)) if begin.elapsed() < END_WITHIN => {
-                tokio::time::sleep(BUSY_WAIT).await;
-            }
-            opened => break opened,
-        }
-    };
-    match opened {
+    match caught(move || Disk::open_once_closed(&data_dir)).await {
         Ok(Ok((disk, saved))) => (Some(disk), saved),
         Ok(Err(error)) => {
             let error = &error as &dyn std::error::Error;

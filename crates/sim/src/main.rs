@@ -44,6 +44,9 @@ struct Args {
     /// Put in a fault that an invariant has to notice: for the proof that it does
     #[arg(long, value_enum, value_name = "FAULT", hide = true)]
     mutate: Option<Mutant>,
+    /// Hold up all threads that are no part of a simulation, now and then, as a busy machine does: nothing may depend on them
+    #[arg(long)]
+    lag: bool,
     /// Run in this process: what the simulator starts for each seed
     #[arg(long, hide = true, requires = "seed", requires = "layer")]
     child: bool,
@@ -74,6 +77,9 @@ fn main() -> ExitCode {
     match (args.child, args.layer, args.seed) {
         (true, Some(layer), Some(seed)) => {
             args.mutate.inspect(|fault| fault.choose());
+            if args.lag {
+                hermetic::lag();
+            }
             child::run(layer, seed, args.trace.as_deref())
         }
         _ => parent::run(&args),

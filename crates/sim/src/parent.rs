@@ -105,6 +105,9 @@ fn simulate(run: Run, args: &Args) -> Ended {
     if let Some(fault) = args.mutate {
         command.args(["--mutate", &fault.name()]);
     }
+    if args.lag {
+        command.arg("--lag");
+    }
     if let Some(path) = &args.trace {
         command
             .arg("--trace")

@@ -4,8 +4,11 @@
 
 use std::{
     fs,
+    num::NonZero,
     path::Path,
     process::{Command, Output},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
 };
 
 fn sim(args: &[&str]) -> Output {
@@ -15,8 +18,9 @@ fn sim(args: &[&str]) -> Output {
         .unwrap()
 }
 
-fn trace(layer: &str, seed: &str, to: &Path) -> String {
-    let output = sim(&["--layer", layer, "--seed", seed, "--trace", to.to_str().unwrap()]);
+fn trace(layer: &str, seed: &str, to: &Path, lag: &[&str]) -> String {
+    let args = ["--layer", layer, "--seed", seed, "--trace", to.to_str().unwrap()];
+    let output = sim(&[&args[..], lag].concat());
     assert!(
         output.status.success(),
         "{}",
@@ -25,9 +29,28 @@ fn trace(layer: &str, seed: &str, to: &Path) -> String {
     fs::read_to_string(to).unwrap()
 }
 
+/// Keeps all processors busy while something is done.
+fn on_a_busy_machine<T>(work: impl FnOnce() -> T) -> T {
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..2 * thread::available_parallelism().map_or(1, NonZero::get) {
+            scope.spawn(|| {
+                while !done.load(Relaxed) {
+                    std::hint::spin_loop();
+                }
+            });
+        }
+        let result = work();
+        done.store(true, Relaxed);
+        result
+    })
+}
+
+/// Once as fast as it goes, and once where the processors are busy and all threads but the simulation's own are slow.
 fn every_run_of_a_seed_is_the_same(layer: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let [first, second] = ["a", "b"].map(|file| trace(layer, "5", &folder.path().join(file)));
+    let first = trace(layer, "5", &folder.path().join("first"), &[]);
+    let second = on_a_busy_machine(|| trace(layer, "5", &folder.path().join("second"), &["--lag"]));
     assert!(first.lines().count() > 1000, "too little happened");
     let differs = first
         .lines()
@@ -52,7 +75,7 @@ fn every_run_of_a_seed_of_the_store_is_the_same() {
 #[test]
 fn another_seed_is_another_story() {
     let folder = tempfile::tempdir().unwrap();
-    let [first, second] = ["5", "6"].map(|seed| trace("store", seed, &folder.path().join(seed)));
+    let [first, second] = ["5", "6"].map(|seed| trace("store", seed, &folder.path().join(seed), &[]));
     assert_ne!(first, second);
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateSigningRequestParams, DistinguishedName, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose, SanType, SerialNumber,
+    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyUsagePurpose, PublicKeyData, SanType, SerialNumber,
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use skep_api::Time;
@@ -128,7 +128,7 @@ impl Ca {
             let public_key = parsed.public_key().subject_public_key.data.to_vec();
             (validity_of(&parsed), public_key)
         };
-        if public_key != rcgen::PublicKeyData::der_bytes(key.pair()) {
+        if public_key != key.pair().der_bytes() {
             return Err(unreadable(&"the key is not this certificate's"));
         }
         Ok(Self {
@@ -186,8 +186,7 @@ impl Ca {
         if let Some(problem) = identity.problem() {
             return Err(TrustError::Refused(problem));
         }
-        let mut request = CertificateSigningRequestParams::from_pem(csr_pem)
-            .map_err(|error| TrustError::unreadable("the CSR", error))?;
+        let mut request = read_csr(csr_pem)?;
         request.params = leaf_params(identity, names)?;
         request.params.not_before = instant(validity.not_before);
         request.params.not_after = instant(validity.not_after.min(self.validity.not_after));
@@ -205,6 +204,19 @@ impl Ca {
         Issuer::from_ca_cert_der(&self.certificate, self.key.pair())
             .map_err(|error| TrustError::unreadable("the CA", error))
     }
+}
+
+/// The public key that a CSR was made with: it is signed by that key.
+///
+/// # Errors
+/// Where the CSR cannot be read or is not signed by its key.
+pub fn key_of_csr(csr_pem: &str) -> Result<Vec<u8>, TrustError> {
+    Ok(read_csr(csr_pem)?.public_key.der_bytes().to_vec())
+}
+
+fn read_csr(csr_pem: &str) -> Result<CertificateSigningRequestParams, TrustError> {
+    CertificateSigningRequestParams::from_pem(csr_pem)
+        .map_err(|error| TrustError::unreadable("the CSR", error))
 }
 
 fn ca_params(now: Time) -> CertificateParams {

@@ -12,6 +12,9 @@ const IDENTITY_FILE: &str = "identity.pem";
 
 const BUNDLE_FILE: &str = "ca.pem";
 
+/// The key of one who has asked to be let in, and has no certificate yet.
+const JOINING_FILE: &str = "joining.pem";
+
 /// A key, its certificate (with what leads from it to older CAs), and the CAs to trust.
 #[derive(Debug)]
 pub struct Credentials {
@@ -64,6 +67,19 @@ impl Credentials {
         Self::new(key, &identity, Bundle::from_pem(&bundle)?).map(Some)
     }
 
+    /// The key to join a cluster with: the same one in this folder whatever happens meanwhile, that of the credentials
+    /// where there are some. A server that has let this key in does so again, where its answer was lost.
+    ///
+    /// # Errors
+    /// Where the folder cannot be made, or the files not be read or written.
+    pub fn key_to_join(folder: &Path) -> Result<KeyPairFile, TrustError> {
+        if let Some(present) = Self::load(folder)? {
+            return Ok(present.key);
+        }
+        files::make_private_folder(folder)?;
+        KeyPairFile::open(&folder.join(JOINING_FILE))
+    }
+
     /// Writes them into a folder, which is made with mode 0700 where it is missing.
     ///
     /// # Errors
@@ -73,7 +89,8 @@ impl Credentials {
         // First the CAs: a bundle that is newer than the certificate still trusts who trusts the certificate.
         files::write_private(&folder.join(BUNDLE_FILE), self.bundle.to_pem().as_bytes())?;
         let identity = Zeroizing::new(self.key.pem().to_string() + &self.certificate_pem());
-        files::write_private(&folder.join(IDENTITY_FILE), identity.as_bytes())
+        files::write_private(&folder.join(IDENTITY_FILE), identity.as_bytes())?;
+        files::remove(&folder.join(JOINING_FILE))
     }
 
     /// Who they speak for.

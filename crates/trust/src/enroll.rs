@@ -43,7 +43,7 @@ pub enum EnrollError {
     /// No server answers; it may work in a moment.
     #[error("no server of the cluster answers: {0}")]
     Unreachable(String),
-    /// A server says no; asking again brings the same answer.
+    /// A server says no, of its own accord; asking again brings the same answer.
     #[error("{0}")]
     Refused(String),
     /// There are no credentials that could be renewed.
@@ -55,6 +55,9 @@ pub enum EnrollError {
 }
 
 /// Joins the cluster that the token is for: asks the servers in turn until one answers.
+///
+/// An answer may be lost after the token was used: one who asks again has to show the same key, which is then not counted
+/// twice ([`Credentials::key_to_join`]).
 ///
 /// `name` is that of the node or server; `address` is where others reach a server (`host:port`), empty for an agent.
 ///
@@ -156,10 +159,10 @@ async fn ask<T>(
         });
         match asked.await {
             Ok(Ok(answer)) => return Ok(answer.into_inner()),
-            Ok(Err(status)) if status.code() == Code::Unavailable => {
-                tried.push(format!("{server}: {}", status.message()));
+            Ok(Err(status)) if is_refusal(status.code()) => {
+                return Err(EnrollError::Refused(status.message().to_owned()));
             }
-            Ok(Err(status)) => return Err(EnrollError::Refused(status.message().to_owned())),
+            Ok(Err(status)) => tried.push(format!("{server}: {}", words(&status))),
             Err(_) => tried.push(format!("{server}: no answer in time")),
         }
     }
@@ -167,6 +170,30 @@ async fn ask<T>(
         tried.push("there is none to ask".to_owned());
     }
     Err(EnrollError::Unreachable(tried.join("; ")))
+}
+
+/// Whether a server has decided. Everything else is no answer: a server that goes down in the middle of a call, or a wire
+/// that breaks, comes out as one of a number of codes.
+fn is_refusal(code: Code) -> bool {
+    matches!(
+        code,
+        Code::InvalidArgument
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::PermissionDenied
+            | Code::Unauthenticated
+            | Code::FailedPrecondition
+            | Code::OutOfRange
+            | Code::Unimplemented
+    )
+}
+
+/// What a server says, or what became of the connection.
+fn words(status: &Status) -> String {
+    match std::error::Error::source(status) {
+        Some(source) => causes(source),
+        None => status.message().to_owned(),
+    }
 }
 
 async fn connect(wire: &Wire, server: &str, config: &Arc<ClientConfig>) -> Result<Channel, Status> {
@@ -186,4 +213,30 @@ fn causes(error: &dyn std::error::Error) -> String {
         innermost = source;
     }
     innermost.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_server_decides_is_a_refusal() {
+        let refusals: Vec<Code> = (0..=16)
+            .map(Code::from_i32)
+            .filter(|code| is_refusal(*code))
+            .collect();
+        assert_eq!(
+            refusals,
+            [
+                Code::InvalidArgument,
+                Code::NotFound,
+                Code::AlreadyExists,
+                Code::PermissionDenied,
+                Code::FailedPrecondition,
+                Code::OutOfRange,
+                Code::Unimplemented,
+                Code::Unauthenticated,
+            ]
+        );
+    }
 }

@@ -28,10 +28,7 @@ pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), TrustError>
 
 fn write_synced(draft: &Path, bytes: &[u8]) -> io::Result<()> {
     // A draft left behind may have another mode.
-    match fs::remove_file(draft) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-        _ => {}
-    }
+    gone(fs::remove_file(draft))?;
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -39,6 +36,21 @@ fn write_synced(draft: &Path, bytes: &[u8]) -> io::Result<()> {
         .open(draft)?;
     file.write_all(bytes)?;
     file.sync_all()
+}
+
+/// Removes a file, where there is one.
+pub(crate) fn remove(path: &Path) -> Result<(), TrustError> {
+    gone(fs::remove_file(path)).map_err(|source| TrustError::File {
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
 }
 
 /// The file's bytes; `None` where there is no such file.

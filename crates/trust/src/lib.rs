@@ -23,7 +23,7 @@ mod token;
 mod wire;
 
 pub use bundle::Bundle;
-pub use ca::{Ca, Validity};
+pub use ca::{Ca, Validity, key_of_csr};
 pub use certificate::{Certificate, identity_of};
 pub use channel::{Connector, endpoint};
 pub use credentials::Credentials;

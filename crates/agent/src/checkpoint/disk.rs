@@ -5,6 +5,8 @@ use std::{
     io::ErrorKind,
     panic::{AssertUnwindSafe, catch_unwind},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use skep_trust::{KeyFile, Sealer, TrustError};
@@ -19,6 +21,10 @@ use super::{
 /// What stays free: a store that fills the disk would fail for good.
 const FREE_BYTES_MIN: u64 = 16 << 20;
 
+/// How often, and how long apart, a store that is still being closed is looked at.
+const BUSY_ATTEMPTS: u32 = 500;
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
+
 /// The checkpoint on the disk. Its calls block.
 pub(crate) struct Disk {
     place: Place,
@@ -31,6 +37,22 @@ struct Place {
 }
 
 impl Disk {
+    /// The same as [`Disk::open`], once the store of an agent that has just ended in this process is closed: threads of
+    /// sled's own do that. Blocks meanwhile, rather than to let time pass for all others: how long they take is up to the
+    /// machine.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn open_once_closed(data_dir: &Path) -> Result<(Self, Saved), CheckpointError> {
+        for _ in 1..BUSY_ATTEMPTS {
+            match Self::open(data_dir) {
+                Err(CheckpointError::Busy) => thread::park_timeout(BUSY_PAUSE),
+                opened => return opened,
+            }
+        }
+        Self::open(data_dir)
+    }
+
     /// Opens the checkpoint in an agent's data folder and reads it. One that is damaged is set aside, and a new one begun with
     /// what can still be read.
     ///

@@ -16,7 +16,6 @@ mod writer;
 mod tests;
 
 pub(crate) use disk::Disk;
-pub(crate) use error::CheckpointError;
 pub(crate) use handle::Checkpoint;
 pub(crate) use saved::{Owner, Saved};
 pub(crate) use writer::write;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use skep_api::{ConfigMap, Object, PodPhase, PodStatus};
 use tempfile::TempDir;
 
-use super::{Checkpoint, CheckpointError, Disk, Owner, Saved};
+use super::{Checkpoint, Disk, Owner, Saved, error::CheckpointError};
 
 const WORD: &str = "the-secret-word-of-this-test";
 
@@ -37,12 +37,7 @@ fn pod(name: &str) -> Object {
 
 /// The checkpoint in a folder, once one that was there before is closed.
 fn open(dir: &Path) -> Result<(Disk, Saved), CheckpointError> {
-    loop {
-        match Disk::open(dir) {
-            Err(CheckpointError::Busy) => std::thread::yield_now(),
-            opened => return opened,
-        }
-    }
+    Disk::open_once_closed(dir)
 }
 
 /// Writes what waits in the checkpoint.

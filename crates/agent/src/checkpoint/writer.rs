@@ -63,7 +63,7 @@ async fn write_once(
     let mut disk = match disk {
         Some(disk) => disk,
         None => {
-            let (disk, saved) = on_disk(move || Disk::open(&data_dir)).await?;
+            let (disk, saved) = on_disk(move || Disk::open_once_closed(&data_dir)).await?;
             checkpoint.found(&saved.names);
             disk
         }

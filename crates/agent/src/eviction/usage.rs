@@ -9,6 +9,7 @@ use super::{
     rank::{ContainerUse, PodUse},
 };
 use crate::{
+    blocking::caught,
     runtime::{Container, RunState, RuntimeError},
     shared::Shared,
     spec::{ContainerLabels, node_labels},
@@ -96,7 +97,7 @@ pub(super) async fn of_pod(
     }
     if on_disk.volumes {
         let (shared, pod) = (Arc::clone(shared), Arc::clone(pod));
-        let bytes = tokio::task::spawn_blocking(move || shared.volumes.usage(&pod)).await;
+        let bytes = caught(move || shared.volumes.usage(&pod)).await;
         used.volume_bytes = bytes.ok().and_then(Result::ok).unwrap_or_default();
     }
     Ok(used)

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rand::RngExt;
-use skep_trust::{EnrollError, KeyPairFile, Token};
+use skep_trust::{Credentials, EnrollError, Token};
 
 use super::Membership;
 use crate::AgentError;
@@ -55,7 +55,7 @@ impl Membership {
 
     async fn join_once(&self, token: &Token) -> Result<(), AgentError> {
         let servers = self.servers.all();
-        let key = KeyPairFile::generate();
+        let key = Credentials::key_to_join(&self.files.dir)?;
         let joined = skep_trust::join(&self.wire, &servers, token, &key, &self.node_name, "").await?;
         self.check(&joined.credentials)?;
         self.take(joined.credentials)?;

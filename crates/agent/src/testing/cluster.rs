@@ -1,6 +1,7 @@
 //! A cluster that lets nodes in: a CA, a join token, and the service that hands certificates out.
 
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -15,7 +16,7 @@ use skep_api::proto::{
 };
 use skep_trust::{
     Bundle, Ca, Certificate, Credentials, Identity, KeyPairFile, Tls, Token, Validity, identity_of,
-    verify_proof,
+    key_of_csr, verify_proof,
 };
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_rustls::TlsAcceptor;
@@ -39,6 +40,10 @@ struct State {
     servers: Vec<String>,
     /// What was asked of it, in words.
     calls: Vec<String>,
+    /// The keys that were let in.
+    keys: BTreeSet<Vec<u8>>,
+    /// How many of those who join next are let in, and hear nothing of it.
+    answers_lost: u32,
 }
 
 impl FakeCluster {
@@ -50,6 +55,8 @@ impl FakeCluster {
                 cas: vec![ca],
                 servers: Vec::new(),
                 calls: Vec::new(),
+                keys: BTreeSet::new(),
+                answers_lost: 0,
             }),
         })
     }
@@ -64,6 +71,16 @@ impl FakeCluster {
         let mut state = self.state.lock().unwrap();
         let next = state.cas[0].successor(clock::now()).unwrap();
         state.cas.insert(0, next);
+    }
+
+    /// So many of those who join next hear nothing, until their server is gone.
+    pub(crate) fn lose_answers(&self, count: u32) {
+        self.state.lock().unwrap().answers_lost = count;
+    }
+
+    /// How many keys were let in.
+    pub(crate) fn keys(&self) -> usize {
+        self.state.lock().unwrap().keys.len()
     }
 
     /// What was asked so far.
@@ -128,6 +145,17 @@ impl FakeCluster {
     }
 }
 
+impl FakeCluster {
+    /// Notes the key; true where it is not to hear of it.
+    fn lets_in(&self, csr: &str) -> bool {
+        let mut state = self.state.lock().unwrap();
+        state.keys.insert(key_of_csr(csr).unwrap());
+        let is_lost = state.answers_lost > 0;
+        state.answers_lost = state.answers_lost.saturating_sub(1);
+        is_lost
+    }
+}
+
 #[tonic::async_trait]
 impl Join for FakeCluster {
     async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
@@ -137,6 +165,9 @@ impl Join for FakeCluster {
         }
         let identity = Identity::Node { name: request.name };
         let given = self.sign(&request.csr_pem, &identity, format!("join {identity}"));
+        if self.lets_in(&request.csr_pem) {
+            std::future::pending::<()>().await;
+        }
         Ok(Response::new(JoinResponse {
             certificate_pem: given.certificate_pem,
             ca_bundle_pem: given.ca_bundle_pem,

@@ -98,6 +98,43 @@ async fn a_token_that_is_refused_ends_the_agent_in_the_servers_words() {
 }
 
 #[tokio::test]
+async fn a_server_that_goes_down_before_it_has_answered_is_no_refusal() {
+    let (cluster, machine) = (FakeCluster::new(), Machine::new());
+    let server = FakeServer::listen_tls(&cluster).await;
+    cluster.lose_answers(1);
+    let agent = machine.agent(&[&server.address], Some(cluster.token.to_string()));
+    until("it is let in, and hears nothing of it", || {
+        !cluster.calls().is_empty()
+    })
+    .await;
+    let address = server.address.clone();
+    server.end().await;
+    let server = FakeServer::listen_tls_at(&cluster, &address).await;
+    server.until("a session stands", |told| told.sessions == 1).await;
+    assert_eq!(cluster.calls(), ["join node n1", "join node n1"]);
+    assert_eq!(cluster.keys(), 1, "it is the same machine");
+    agent.stop().await;
+}
+
+#[tokio::test]
+async fn an_agent_that_ends_before_it_was_answered_asks_with_the_same_key_again() {
+    let (cluster, machine) = (FakeCluster::new(), Machine::new());
+    let server = FakeServer::listen_tls(&cluster).await;
+    cluster.lose_answers(1);
+    let token = || Some(cluster.token.to_string());
+    let agent = machine.agent(&[&server.address], token());
+    until("it is let in, and hears nothing of it", || {
+        !cluster.calls().is_empty()
+    })
+    .await;
+    agent.stop().await;
+    let agent = machine.agent(&[&server.address], token());
+    server.until("a session stands", |told| told.sessions == 1).await;
+    assert_eq!((cluster.calls().len(), cluster.keys()), (2, 1));
+    agent.stop().await;
+}
+
+#[tokio::test]
 async fn another_nodes_certificate_is_not_used() {
     let (cluster, machine) = (FakeCluster::new(), Machine::new());
     let validity = Validity::from(clock::now(), Duration::from_secs(600));

@@ -188,13 +188,8 @@ async fn what_the_checkpoint_does_not_name_is_left_alone_until_a_server_has_spok
 
 /// Takes a pod out of the checkpoint, as if it had been assigned just before a power cut.
 async fn forget(node: &CutOff, pod: &str) {
-    use crate::checkpoint::{Checkpoint, CheckpointError, Disk};
-    let (mut disk, saved) = loop {
-        match Disk::open(&node.dir.path().join("data")) {
-            Err(CheckpointError::Busy) => tokio::task::yield_now().await,
-            opened => break opened.unwrap(),
-        }
-    };
+    use crate::checkpoint::{Checkpoint, Disk};
+    let (mut disk, saved) = Disk::open_once_closed(&node.dir.path().join("data")).unwrap();
     let checkpoint = Checkpoint::default();
     checkpoint.begin(&saved);
     checkpoint.remove_pod(&uid(pod));

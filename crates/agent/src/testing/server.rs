@@ -92,13 +92,25 @@ impl FakeServer {
 
     /// A server of the cluster, on a port of its own.
     pub(crate) async fn listen_tls(cluster: &Arc<FakeCluster>) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Self::listen_tls_at(cluster, "127.0.0.1:0").await
+    }
+
+    /// A server of the cluster, in the place of one that is gone.
+    pub(crate) async fn listen_tls_at(cluster: &Arc<FakeCluster>, address: &str) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let door = Door::new(Some(Arc::clone(cluster)));
         let routes =
             Routes::new(NodeServer::new(door.clone())).add_service(JoinServer::from_arc(Arc::clone(cluster)));
         let task = tokio::spawn(super::cluster::serve(listener, cluster.server_tls(), routes));
         Self { address, door, task }
+    }
+
+    /// Ends it and its connections; its port is free then.
+    pub(crate) async fn end(mut self) {
+        self.task.abort();
+        // It was told to.
+        drop((&mut self.task).await);
     }
 
     /// Says hello once more: the servers or the CAs have changed.

@@ -68,7 +68,8 @@ pub(super) async fn join(
     token: &str,
 ) -> Result<Record, ServerError> {
     let token: Token = token.trim().parse().map_err(trust)?;
-    let joined = ask(wire, servers, &token, name, address).await?;
+    let key = Credentials::key_to_join(&folder.join(TLS_FOLDER)).map_err(trust)?;
+    let joined = ask(wire, servers, &token, &key, (name, address)).await?;
     joined.credentials.save(&folder.join(TLS_FOLDER)).map_err(trust)?;
     // The server that was named is tried first again: it may be reached by another address than it says.
     let mut known = servers.to_vec();
@@ -109,13 +110,12 @@ async fn ask(
     wire: &Wire,
     servers: &[String],
     token: &Token,
-    name: &str,
-    address: &str,
+    key: &KeyPairFile,
+    (name, address): (&str, &str),
 ) -> Result<Joined, ServerError> {
     let deadline = Instant::now() + ANSWER_WITHIN;
-    let key = KeyPairFile::generate();
     loop {
-        match skep_trust::join(wire, servers, token, &key, name, address).await {
+        match skep_trust::join(wire, servers, token, key, name, address).await {
             Ok(joined) => return Ok(joined),
             Err(EnrollError::Unreachable(why)) if Instant::now() < deadline => {
                 tracing::info!(why, "no server answers yet");

@@ -51,8 +51,9 @@ impl Join for JoinService {
 
 async fn join(core: &Core, request: JoinRequest) -> Result<JoinResponse, Status> {
     let token: Token = request.token.parse().map_err(wrong)?;
+    let bearer = tokens::bearer(&request.csr_pem, &request.name)?;
     let state = core.read(false).await?;
-    let role = tokens::check(&state, &token)?.role;
+    let role = tokens::check(&state, &token, &bearer)?.role;
     let (identity, server_id) = match role {
         JoinRole::Agent => (newcomer_node(&state, &request.name)?, 0),
         JoinRole::Server => {
@@ -64,7 +65,7 @@ async fn join(core: &Core, request: JoinRequest) -> Result<JoinResponse, Status>
     };
     let names = server_names(&request.name, &request.address);
     let issued = issue(core, &identity, &request.csr_pem, &names).await?;
-    tokens::spend(core, &token).await?;
+    tokens::spend(core, &token, &bearer).await?;
     tracing::info!(%identity, token = token.id(), "joins");
     Ok(JoinResponse {
         certificate_pem: issued.certificate_pem,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use sha2::{Digest, Sha256};
 use skep_api::{
     ObjectKey, ObjectMeta, Secret, Time,
     proto::{CreateTokenRequest, JoinRole as WireRole, TokenInfo},
@@ -14,6 +15,7 @@ use tonic::Status;
 use super::{
     ATTEMPTS, denied,
     lifetimes::{TOKEN_LIFETIME, TOKEN_LIFETIME_MAX},
+    service::wrong,
 };
 use crate::{clock::now, core::Core, failure::Failure, stamp::stamp};
 
@@ -25,6 +27,10 @@ const ROLE: &str = "role";
 const SECRET_HASH: &str = "secret-hash";
 const EXPIRES: &str = "expires";
 const USES_LEFT: &str = "uses-left";
+const USED_BY: &str = "used-by";
+
+/// Machines that a token of so many uses remembers: one whose answer was lost asks again soon, or never.
+const REMEMBERED_MAX: usize = 64;
 
 /// Tokens at once; expired ones make room.
 const TOKENS_MAX: usize = 256;
@@ -37,6 +43,8 @@ pub(super) struct Known {
     pub expires: Time,
     /// `None`: any number.
     pub uses_left: Option<u32>,
+    /// Who was let in by it last, where its uses are counted.
+    used_by: Vec<String>,
     secret_hash: String,
     stored: Secret,
 }
@@ -87,14 +95,26 @@ pub(super) async fn revoke(core: &Core, id: &str) -> Result<(), Failure> {
     }
 }
 
-/// What the token lets its bearer join as.
-pub(super) fn check(state: &State, token: &Token) -> Result<Known, Status> {
+/// Tells machines apart: the key with which one asks to be let in, and the name by which it does.
+///
+/// # Errors
+/// Where the CSR cannot be read or is not signed by its key.
+pub(super) fn bearer(csr_pem: &str, name: &str) -> Result<String, Failure> {
+    let key = skep_trust::key_of_csr(csr_pem).map_err(wrong)?;
+    let mut digest = Sha256::new();
+    digest.update(key);
+    digest.update(name);
+    Ok(STANDARD.encode(&digest.finalize()[..16]))
+}
+
+/// What the token lets its bearer join as. One that it has let in before, whose answer may have been lost, comes in again.
+pub(super) fn check(state: &State, token: &Token, bearer: &str) -> Result<Known, Status> {
     let known = find(state, token.id()).filter(|known| token.matches(&known.secret_hash));
     let known = known.ok_or_else(|| denied("the join token is unknown or was revoked: make another one"))?;
     if known.expires <= now() {
         return Err(denied("the join token has expired: make another one"));
     }
-    if known.uses_left == Some(0) {
+    if known.uses_left == Some(0) && !known.was_used_by(bearer) {
         return Err(denied(
             "the join token was used as often as it may be: make another one",
         ));
@@ -102,16 +122,15 @@ pub(super) fn check(state: &State, token: &Token) -> Result<Known, Status> {
     Ok(known)
 }
 
-/// Counts one use of the token.
-pub(super) async fn spend(core: &Core, token: &Token) -> Result<(), Status> {
+/// Counts one use of the token, once for each bearer.
+pub(super) async fn spend(core: &Core, token: &Token, bearer: &str) -> Result<(), Status> {
     for _ in 0..ATTEMPTS {
-        let known = check(&core.read(false).await?, token)?;
-        let Some(left) = known.uses_left else {
+        let mut known = check(&core.read(false).await?, token, bearer)?;
+        if known.uses_left.is_none() || known.was_used_by(bearer) {
             return Ok(());
-        };
-        let mut secret = known.stored;
-        write_field(&mut secret, USES_LEFT, &(left - 1).to_string());
-        let outcomes = core.propose("", vec![Change::update(secret)]).await?;
+        }
+        known.use_by(bearer);
+        let outcomes = core.propose("", vec![Change::update(known.to_secret())]).await?;
         match outcomes.into_iter().find_map(Result::err) {
             None => return Ok(()),
             Some(Refusal::Conflict { .. } | Refusal::NotFound { .. }) => {}
@@ -144,8 +163,9 @@ fn fresh(token: &Token, request: &CreateTokenRequest) -> Result<(Token, Known), 
         role,
         expires: now().plus(lifetime).whole_secs(),
         uses_left: Some(request.uses).filter(|uses| *uses > 0),
+        used_by: Vec::new(),
         secret_hash: token.secret_hash(),
-        stored: Secret::default(),
+        stored: empty(token.id()),
     };
     known.stored = known.to_secret();
     Ok((token.clone(), known))
@@ -171,21 +191,19 @@ impl Known {
             role,
             expires: text(EXPIRES)?.parse().ok()?,
             uses_left,
+            used_by: text(USED_BY)
+                .unwrap_or_default()
+                .split_whitespace()
+                .map(str::to_owned)
+                .collect(),
             secret_hash: text(SECRET_HASH)?,
             stored: secret.clone(),
         })
     }
 
+    /// What is stored, as it is to be.
     fn to_secret(&self) -> Secret {
-        let mut secret = Secret {
-            metadata: ObjectMeta {
-                name: format!("{NAME_PREFIX}{}", self.id),
-                namespace: NAMESPACE.to_owned(),
-                ..ObjectMeta::default()
-            },
-            r#type: SECRET_TYPE.to_owned(),
-            ..Secret::default()
-        };
+        let mut secret = self.stored.clone();
         let role = match self.role {
             JoinRole::Server => "server",
             JoinRole::Agent => "agent",
@@ -195,9 +213,21 @@ impl Known {
         write_field(&mut secret, EXPIRES, &self.expires.to_string());
         if let Some(left) = self.uses_left {
             write_field(&mut secret, USES_LEFT, &left.to_string());
+            write_field(&mut secret, USED_BY, &self.used_by.join(" "));
         }
-        stamp(&mut secret.metadata, now());
         secret
+    }
+
+    fn was_used_by(&self, bearer: &str) -> bool {
+        self.used_by.iter().any(|known| known == bearer)
+    }
+
+    /// Counts a use.
+    fn use_by(&mut self, bearer: &str) {
+        self.uses_left = self.uses_left.map(|left| left.saturating_sub(1));
+        self.used_by.push(bearer.to_owned());
+        let too_many = self.used_by.len().saturating_sub(REMEMBERED_MAX);
+        self.used_by.drain(..too_many);
     }
 
     /// As clients see it.
@@ -214,6 +244,22 @@ impl Known {
             created_millis: super::millis(self.stored.metadata.creation_timestamp),
         }
     }
+}
+
+/// The secret of a new token, without what is in it.
+fn empty(id: &str) -> Secret {
+    let key = key(id);
+    let mut secret = Secret {
+        metadata: ObjectMeta {
+            name: key.name,
+            namespace: key.namespace,
+            ..ObjectMeta::default()
+        },
+        r#type: SECRET_TYPE.to_owned(),
+        ..Secret::default()
+    };
+    stamp(&mut secret.metadata, now());
+    secret
 }
 
 fn all(state: &State) -> Vec<Known> {

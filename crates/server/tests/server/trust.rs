@@ -71,12 +71,16 @@ impl Cluster {
     }
 
     async fn join(&self, token: &Token, name: &str) -> Result<Joined, EnrollError> {
+        self.join_by(&KeyPairFile::generate(), token, name).await
+    }
+
+    async fn join_by(&self, key: &KeyPairFile, token: &Token, name: &str) -> Result<Joined, EnrollError> {
         let servers = [self.address.clone()];
         within(join(
             &Wire::default(),
             &servers,
             token,
-            &KeyPairFile::generate(),
+            key,
             name,
             "10.9.8.7:7443",
         ))
@@ -273,6 +277,25 @@ async fn a_token_is_good_for_its_uses_and_until_it_is_revoked() {
         .await
         .unwrap();
     refused(cluster.join(&any, "d").await);
+}
+
+#[tokio::test]
+async fn who_was_let_in_and_did_not_hear_of_it_comes_in_by_the_same_use() {
+    let cluster = Cluster::start().await;
+    let (once, key) = (cluster.token(JoinRole::Agent, 1).await, KeyPairFile::generate());
+    for _ in 0..2 {
+        cluster.join_by(&key, &once, "a").await.unwrap();
+    }
+    let used_up = "the join token was used as often as it may be: make another one";
+    assert_eq!(refused(cluster.join_by(&key, &once, "b").await), used_up);
+    assert_eq!(refused(cluster.join(&once, "a").await), used_up);
+
+    let twice = cluster.token(JoinRole::Agent, 2).await;
+    for _ in 0..3 {
+        cluster.join_by(&key, &twice, "a").await.unwrap();
+    }
+    cluster.join(&twice, "b").await.unwrap();
+    assert_eq!(refused(cluster.join(&twice, "c").await), used_up);
 }
 
 #[tokio::test]

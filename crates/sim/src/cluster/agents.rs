@@ -19,12 +19,14 @@ pub(super) struct Agents {
     wires: Wires,
     root: PathBuf,
     servers: Vec<String>,
-    token: String,
+    /// For machines that are still to come; each is good for one of them.
+    tokens: Vec<String>,
     copies: Copies,
     machines: BTreeMap<String, Machine>,
 }
 
 struct Machine {
+    token: String,
     engine: Arc<Engine>,
     running: Option<Running>,
     /// The agent's last life, which holds the folder until it is over.
@@ -42,29 +44,34 @@ impl Agents {
         wires: &Wires,
         root: PathBuf,
         servers: Vec<String>,
-        token: String,
+        tokens: Vec<String>,
         copies: Copies,
     ) -> Self {
         Self {
             wires: wires.clone(),
             root,
             servers,
-            token,
+            tokens,
             copies,
             machines: BTreeMap::new(),
         }
     }
 
-    /// Another machine, whose agent runs.
-    pub(super) async fn add(&mut self) {
+    /// Another machine, whose agent runs; false where there is none left.
+    pub(super) async fn add(&mut self) -> bool {
+        let Some(token) = self.tokens.pop() else {
+            return false;
+        };
         let node = format!("n{}", self.machines.len() + 1);
         let machine = Machine {
+            token,
             engine: Engine::new(&node, self.copies.clone()),
             running: None,
             last: None,
         };
         self.machines.insert(node.clone(), machine);
         self.run(&node).await;
+        true
     }
 
     /// Starts an agent that is down.
@@ -140,7 +147,7 @@ impl Agents {
             server: ServerAddress::Tls {
                 addresses: self.servers.clone(),
                 files: TlsFiles::in_data_dir(&data_dir),
-                join_token: Some(self.token.clone()),
+                join_token: Some(self.machines[node].token.clone()),
             },
             data_dir,
             ..AgentConfig::default()

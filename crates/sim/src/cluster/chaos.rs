@@ -48,7 +48,8 @@ impl Chaos {
             66..78 => heal(cluster),
             78..82 => slow_down(cluster),
             82..85 => transfer(cluster).await,
-            85..93 => cluster.change_deployment().await,
+            85..92 => cluster.change_deployment().await,
+            92..96 => add_agent(cluster).await,
             _ => cluster.change_single().await,
         }
     }
@@ -173,6 +174,14 @@ fn cut_agent(cluster: &Cluster) -> &'static str {
     note!("{node} is cut off from {cut:?}");
     cut.iter().for_each(|server| cluster.wires.cut(&node, server));
     "cut node"
+}
+
+async fn add_agent(cluster: &mut Cluster) -> &'static str {
+    if cluster.agents.add().await {
+        "new node"
+    } else {
+        "nothing"
+    }
 }
 
 fn heal(cluster: &Cluster) -> &'static str {

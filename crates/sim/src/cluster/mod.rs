@@ -33,6 +33,10 @@ const CONVERGES_WITHIN: Duration = Duration::from_secs(240);
 const USER_PATIENCE: Duration = Duration::from_secs(30);
 
 const SERVERS: u8 = 3;
+
+/// Machines that join once misfortune has begun, at most.
+const LATE_NODES: u32 = 2;
+
 const DEPLOYMENTS: [&str; 3] = ["web", "api", "db"];
 const SINGLES: [&str; 2] = ["solo", "lone"];
 
@@ -74,7 +78,9 @@ impl Cluster {
         let first = servers.add(Begin::Init);
         servers.run(std::slice::from_ref(&first)).await;
         let socket = servers.socket(&first);
-        let token = user.token(&socket, JoinRole::Server).await;
+        let token = user
+            .token(&socket, JoinRole::Server, u32::from(SERVERS) - 1)
+            .await;
         let join = Begin::Join {
             servers: vec![address(1, 0)],
             token,
@@ -82,10 +88,15 @@ impl Cluster {
         // They are given their numbers together, and enter in any order.
         let others: Vec<String> = (1..SERVERS).map(|_| servers.add(join.clone())).collect();
         servers.run(&others).await;
-        let token = user.token(&socket, JoinRole::Agent).await;
+        let nodes = luck::range(2..5);
+        let mut tokens = Vec::new();
+        for _ in 0..nodes + LATE_NODES {
+            // An answer that is lost costs nobody their only use.
+            tokens.push(user.token(&socket, JoinRole::Agent, 1).await);
+        }
         let addresses = (1..=SERVERS).map(|number| address(number, 0)).collect();
-        let mut agents = Agents::new(&wires, root.to_owned(), addresses, token, copies);
-        for _ in 0..luck::range(2..5) {
+        let mut agents = Agents::new(&wires, root.to_owned(), addresses, tokens, copies);
+        for _ in 0..nodes {
             agents.add().await;
         }
         let mut cluster = Self {

@@ -118,7 +118,7 @@ impl Servers {
         );
         self.wires.end(name, silently);
         server.life += 1;
-        copy(&old, &self.folder(name)).unwrap();
+        copy(&old, &self.folder(name));
         // What is left of it reaches nobody, and its folder is of no interest any more.
         shutdown.cancel();
         tokio::spawn(async move {

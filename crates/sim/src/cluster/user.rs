@@ -72,11 +72,12 @@ impl User {
             .map_err(|error| Status::unavailable(error.to_string()))
     }
 
-    /// A join token of this role.
-    pub(super) async fn token(&self, socket: &str, role: JoinRole) -> String {
+    /// A join token of this role, good for so many uses.
+    pub(super) async fn token(&self, socket: &str, role: JoinRole, uses: u32) -> String {
         let mut trust = TrustClient::new(self.channel(socket).await.unwrap());
         let request = CreateTokenRequest {
             role: role.into(),
+            uses,
             ..CreateTokenRequest::default()
         };
         trust.create_token(request).await.unwrap().into_inner().token

@@ -107,7 +107,7 @@ impl Servers {
         alive.end();
         self.net.hang_up(&server.member.address);
         server.life += 1;
-        copy(&old, &self.folder(id)).unwrap();
+        copy(&old, &self.folder(id));
         // What is left of it reaches nobody, and its folder is of no interest any more.
         tokio::spawn(async move {
             store.shutdown().await;

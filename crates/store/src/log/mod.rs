@@ -343,7 +343,15 @@ impl RaftLogStorage<Types> for Log {
             bytes += payload.len() as u64;
             (LogIdRecord(id), payload)
         });
-        self.with(|file| file.append(records))?;
+        self.with(|file| {
+            file.append(records)?;
+            // A file that is full goes to the log's own thread.
+            if in_place() {
+                file.wait_worker_idle()
+            } else {
+                Ok(())
+            }
+        })?;
         self.appends.add(callback);
         self.growth.entries.fetch_add(count, Relaxed);
         self.growth.bytes.fetch_add(bytes, Relaxed);

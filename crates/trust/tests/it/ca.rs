@@ -79,6 +79,31 @@ fn credentials_survive_on_disk_readable_by_their_owner_alone() {
 }
 
 #[test]
+fn a_machine_asks_with_one_key_however_often() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path().join("tls");
+    let key = || Credentials::key_to_join(&folder).unwrap();
+    let asked = || skep_trust::key_of_csr(&key().csr()).unwrap();
+    let first = asked();
+    assert_eq!(asked(), first);
+    assert!(Credentials::load(&folder).unwrap().is_none());
+
+    let ca = Ca::create(now());
+    let validity = Validity::from(now(), DAY);
+    let pem = ca.issue(&key().csr(), &node("a"), &[], validity).unwrap();
+    Credentials::new(key(), &pem, ca.bundle())
+        .unwrap()
+        .save(&folder)
+        .unwrap();
+    assert_eq!(
+        asked(),
+        first,
+        "it has a certificate, and has noted nothing else yet"
+    );
+    assert!(!folder.join("joining.pem").exists());
+}
+
+#[test]
 fn a_certificate_for_another_key_is_refused() {
     let ca = Ca::create(now());
     let pem = credentials(&ca, &node("a")).certificate_pem();

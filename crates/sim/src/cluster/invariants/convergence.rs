@@ -43,11 +43,17 @@ impl Whole {
             !NodeCondition::is_true(&node.status.conditions, NodeConditionType::Ready)
                 || !node.spec.taints.is_empty()
         };
-        let node = self.nodes.iter().find(amiss)?;
-        Some(format!(
-            "node {} is not ready: {:?}",
-            node.metadata.name, node.spec.taints
-        ))
+        if let Some(node) = self.nodes.iter().find(amiss) {
+            let (name, taints) = (&node.metadata.name, &node.spec.taints);
+            return Some(format!("node {name} is not ready: {taints:?}"));
+        }
+        let known: BTreeSet<&str> = self
+            .nodes
+            .iter()
+            .map(|node| node.metadata.name.as_str())
+            .collect();
+        let unknown = self.engines.keys().find(|name| !known.contains(name.as_str()))?;
+        Some(format!("node {unknown} has not joined"))
     }
 
     fn deployments_amiss(&self, wanted: &BTreeMap<String, i32>) -> Option<String> {
@@ -204,7 +210,7 @@ mod tests {
     #[test]
     fn whatever_is_amiss_is_noticed() {
         type Damage = fn(&mut Whole);
-        let damages: [(&str, Damage); 11] = [
+        let damages: [(&str, Damage); 12] = [
             ("the servers are", |whole| whole.servers = at("10.0.1.1:7443")),
             ("node n1 is not ready", |whole| {
                 whole.nodes = vec![node("n1").not_ready().build()];
@@ -212,6 +218,9 @@ mod tests {
             ("node n1 is not ready", |whole| {
                 let lost = node("n1").taint("lost", "", TaintEffect::NoExecute);
                 whole.nodes = vec![lost.build()];
+            }),
+            ("node n2 has not joined", |whole| {
+                whole.engines.insert("n2".to_owned(), Vec::new());
             }),
             ("there is no deployment web", |whole| whole.deployments.clear()),
             ("deployment web is to have 1 replicas", |whole| {
