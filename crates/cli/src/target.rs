@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, anyhow, bail};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hyper_util::rt::TokioIo;
-use skep_trust::{Bundle, Connector, Credentials, KeyPairFile, Stream, Tls};
+use skep_trust::{Bundle, Connection, Connector, Credentials, KeyPairFile, Tls};
 use tokio::net::UnixStream;
 use tonic::transport::{Channel, Endpoint, Uri};
 
@@ -153,7 +153,7 @@ struct Any {
 }
 
 impl Any {
-    async fn dial(&self) -> io::Result<tokio_rustls::client::TlsStream<Stream>> {
+    async fn dial(&self) -> io::Result<Connection> {
         let connector = Connector::new(self.tls.client_config());
         let (count, first) = (self.addresses.len(), self.last_good.load(Relaxed));
         let mut failures = Vec::new();

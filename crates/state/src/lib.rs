@@ -7,6 +7,7 @@ mod apply;
 mod change;
 mod history;
 mod indexes;
+mod json_len;
 mod quotas;
 mod requests;
 mod rules;

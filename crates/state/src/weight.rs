@@ -1,10 +1,8 @@
 //! How much memory an object is worth, roughly.
 
-use std::io::{self, Write};
-
 use skep_api::Object;
 
-use crate::Outcome;
+use crate::{Outcome, json_len::json_len};
 
 /// What an object takes in memory beyond its text, roughly: the typed fields, mostly empty.
 pub(crate) const BESIDES_TEXT: u32 = 1536;
@@ -14,9 +12,8 @@ const REFUSAL_WEIGHT: u32 = 512;
 
 /// What keeping an object in the history or among the answers takes, in bytes: the same on every replica.
 pub(crate) fn event_weight(object: &Object) -> u32 {
-    let mut counter = Counter(0);
-    serde_json::to_writer(&mut counter, object).expect("objects hold nothing that JSON cannot hold");
-    u32::try_from(counter.0)
+    let text = json_len(object).expect("objects hold nothing that JSON cannot hold");
+    u32::try_from(text)
         .unwrap_or(u32::MAX)
         .saturating_add(BESIDES_TEXT)
 }
@@ -26,17 +23,4 @@ pub(crate) fn outcome_weight(outcome: &Outcome) -> u32 {
     outcome
         .as_ref()
         .map_or(REFUSAL_WEIGHT, |applied| event_weight(&applied.object))
-}
-
-struct Counter(u64);
-
-impl Write for Counter {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0 += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }

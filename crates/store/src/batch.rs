@@ -11,6 +11,7 @@ use futures::{StreamExt, stream::FuturesUnordered};
 use skep_state::{Entry, Outcome};
 use tokio::{
     sync::{mpsc, oneshot},
+    task::yield_now,
     time::timeout,
 };
 
@@ -130,6 +131,8 @@ async fn together<T: Waits, F: Future<Output = ()>>(mut line: mpsc::Receiver<T>,
             Some(()) = on_the_way.next() => {}
             first = line.recv(), if room => {
                 let Some(first) = first else { break };
+                // Whoever is about to join the line does so now.
+                yield_now().await;
                 let batch = fill(&mut line, first);
                 if !batch.is_empty() {
                     on_the_way.push(send(batch));

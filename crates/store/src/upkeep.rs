@@ -12,6 +12,10 @@ use crate::{log::Log, raft::Raft, snapshot::Snapshots};
 /// How long to wait for a snapshot, and after one that could not be written.
 const RETRY_AFTER: Duration = Duration::from_secs(30);
 
+/// How long there is no other snapshot, as long as the log is not too long for a start: where thousands of writes a second
+/// fill it again at once, snapshots would take a good part of the processors.
+const REST: Duration = Duration::from_secs(10);
+
 /// A large snapshot is written anew once the log has grown by this many times its size, packed as it is: it is much work.
 const SNAPSHOT_TIMES: u64 = 3;
 
@@ -31,25 +35,32 @@ impl Upkeep {
     /// Runs until consensus stops.
     pub(crate) async fn run(self) {
         let mut attempts = self.snapshots.attempts();
-        let mut not_before = Instant::now();
+        let mut calendar = Calendar::new();
         loop {
-            if self.is_due() && Instant::now() >= not_before {
+            if self.wanted(calendar).is_some_and(|when| Instant::now() >= when) {
                 // Consensus skips what it holds needless, without a word: ask again later in any case.
-                not_before = Instant::now() + RETRY_AFTER;
+                calendar.asked();
                 if self.raft.trigger().snapshot().await.is_err() {
                     return;
                 }
             }
+            let wanted = self.wanted(calendar);
+            let due = async {
+                match wanted {
+                    Some(when) => sleep_until(when).await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 () = self.log.growth().grown.notified() => {}
-                () = sleep_until(not_before), if self.is_due() => {}
+                () = due => {}
                 changed = attempts.changed() => {
                     let taken = attempts.borrow_and_update().result.as_ref().is_some_and(Result::is_ok);
                     if changed.is_err() || (taken && self.tidy().await.is_err()) {
                         return;
                     }
                     if taken {
-                        not_before = Instant::now();
+                        calendar.taken();
                     }
                 }
             }
@@ -67,8 +78,18 @@ impl Upkeep {
         }
     }
 
-    fn is_due(&self) -> bool {
-        let (growth, share) = (self.log.growth(), self.share());
+    /// When the next snapshot is wanted, if any.
+    fn wanted(&self, calendar: Calendar) -> Option<Instant> {
+        if self.has_grown(SHARE_MAX) {
+            Some(calendar.not_before)
+        } else {
+            self.has_grown(self.share()).then_some(calendar.at_leisure)
+        }
+    }
+
+    /// Whether the log has grown by so many times what it may grow by in a small cluster.
+    fn has_grown(&self, share: u64) -> bool {
+        let growth = self.log.growth();
         growth.entries.load(Relaxed) >= self.entries_max * share
             || growth.bytes.load(Relaxed) >= self.bytes_max * share
     }
@@ -77,5 +98,34 @@ impl Upkeep {
     fn share(&self) -> u64 {
         let bytes = self.snapshots.newest().map_or(0, |(_, info)| info.bytes);
         (bytes * SNAPSHOT_TIMES / self.bytes_max.max(1)).clamp(1, SHARE_MAX)
+    }
+}
+
+/// When a snapshot may be taken.
+#[derive(Clone, Copy, Debug)]
+struct Calendar {
+    /// Where the log has become too long.
+    not_before: Instant,
+    /// Where it has merely grown.
+    at_leisure: Instant,
+}
+
+impl Calendar {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self {
+            not_before: now,
+            at_leisure: now,
+        }
+    }
+
+    fn asked(&mut self) {
+        self.not_before = Instant::now() + RETRY_AFTER;
+        self.at_leisure = self.not_before;
+    }
+
+    fn taken(&mut self) {
+        self.not_before = Instant::now();
+        self.at_leisure = self.not_before + REST;
     }
 }

@@ -15,7 +15,7 @@ use rustls::{ClientConfig, pki_types::ServerName};
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::Endpoint;
 
-use crate::{Stream, Wire};
+use crate::{Gathered, Stream, Wire, patient::PatientTasks};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
@@ -32,12 +32,16 @@ pub fn endpoint(address: &str) -> Result<Endpoint, tonic::transport::Error> {
     // Plain to tonic, which would otherwise want to do TLS itself.
     let endpoint = Endpoint::from_shared(format!("http://{address}"))?;
     Ok(endpoint
+        .executor(PatientTasks)
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
         .keep_alive_timeout(KEEPALIVE_TIMEOUT)
         .keep_alive_while_idle(true))
 }
+
+/// A connection to a server.
+pub type Connection = Gathered<TlsStream<Stream>>;
 
 /// Connects tonic's endpoints by TCP and TLS.
 #[derive(Clone)]
@@ -69,10 +73,10 @@ impl Connector {
     ///
     /// # Errors
     /// Where nobody listens there, or the handshake fails.
-    pub async fn connect(&self, address: &str) -> io::Result<TlsStream<Stream>> {
+    pub async fn connect(&self, address: &str) -> io::Result<Connection> {
         let stream = self.wire.connect(address).await?;
         let connected = self.tls.connect(server_name(address), stream).await;
-        connected.map_err(|error| {
+        connected.map(Gathered::new).map_err(|error| {
             if is_about_time(&error) {
                 with_hint(&error)
             } else {
@@ -116,7 +120,7 @@ fn server_name(address: &str) -> ServerName<'static> {
 }
 
 impl tower::Service<Uri> for Connector {
-    type Response = TokioIo<TlsStream<Stream>>;
+    type Response = TokioIo<Connection>;
     type Error = io::Error;
     type Future = Pin<Box<dyn Future<Output = io::Result<Self::Response>> + Send>>;
 

@@ -10,7 +10,7 @@ use hyper_util::{
     },
     service::TowerToHyperService,
 };
-use skep_trust::{Certificate, Listener, Stream, Tls};
+use skep_trust::{Certificate, Gathered, Listener, Patient, Stream, Tls};
 use tokio::sync::Semaphore;
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_util::sync::CancellationToken;
@@ -97,10 +97,12 @@ impl Door {
 
     async fn serve(&self, stream: TlsStream<Stream>, watcher: Watcher) {
         let service = Authorize(caller(&stream)).layer(self.routes.clone());
-        let connection = self
-            .builder
-            .serve_connection_with_upgrades(TokioIo::new(stream), TowerToHyperService::new(service));
-        if let Err(error) = watcher.watch(connection.into_owned()).await {
+        let connection = self.builder.serve_connection_with_upgrades(
+            TokioIo::new(Gathered::new(stream)),
+            TowerToHyperService::new(service),
+        );
+        let served = Patient::new(Box::pin(watcher.watch(connection.into_owned())));
+        if let Err(error) = served.await {
             tracing::debug!(error, "a connection ended");
         }
     }

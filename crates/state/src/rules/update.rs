@@ -62,8 +62,11 @@ fn keep_meta(current: &ObjectMeta, object: &mut ObjectMeta) {
     object.deletion_grace_period_seconds = current.deletion_grace_period_seconds;
 }
 
-/// Whether the desired state differs; statuses are equal by now.
+/// Whether the desired state differs; something does, and statuses are equal by now.
 fn differs_beyond_meta(current: &Object, object: &mut Object) -> bool {
+    if object.meta() == current.meta() {
+        return true;
+    }
     let meta = mem::replace(object.meta_mut(), current.meta().clone());
     let differs = object != current;
     *object.meta_mut() = meta;

@@ -3,6 +3,7 @@
 mod incoming;
 pub(crate) mod message;
 mod network;
+mod patient;
 mod serve;
 
 use std::{

@@ -27,6 +27,7 @@ use openraft::{
 use super::{
     AskError, Peers, Reply, Request,
     message::{Chunk, ChunkReply},
+    patient::Patient,
 };
 use crate::{
     Lane, Member,
@@ -207,7 +208,7 @@ impl RaftNetworkV2<Types> for Peer {
         S: Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
     {
         let peer = &*self;
-        let answers = input
+        let answers = Patient::new(input)
             .enumerate()
             .map(move |(place, request)| peer.append_next(place, request))
             .buffered(APPENDS_AT_ONCE);

@@ -70,6 +70,25 @@ async fn log_and_snapshots_stay_bounded_however_much_is_written() {
     assert!(open(config).await.state() == state);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_writes_gets_its_next_snapshot_once_it_is_over() {
+    let dir = folder();
+    let config = StoreConfig {
+        snapshot_bytes: 1024 * 1024,
+        ..StoreConfig::new(dir.path())
+    };
+    let store = open(config).await;
+    for number in 0..30 {
+        write(&store, &format!("m{}", number % 10), 100_000)
+            .await
+            .unwrap();
+    }
+    assert_eq!(snapshots(dir.path()), 1, "three times as much was written");
+    sleep(Duration::from_secs(11)).await;
+    assert_eq!(snapshots(dir.path()), 2);
+    store.shutdown().await;
+}
+
 #[tokio::test]
 async fn a_snapshot_of_what_is_already_covered_is_no_error() {
     let dir = folder();

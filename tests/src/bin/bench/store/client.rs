@@ -12,9 +12,12 @@ use skep_api::{
 };
 use tonic::{Status, Streaming, transport::Channel};
 
-use super::wire::{
-    GetObject, GotObject, KeyEvents, KeyRange, MemberState, MoveLeader, Nothing, ObjectEvent, OneKey, PutKey,
-    WatchKey, WatchObjects, WriteObject, call, stream as streaming,
+use super::{
+    lean::LeanLine,
+    wire::{
+        GetObject, GotObject, KeyEvents, KeyRange, MemberState, MoveLeader, Nothing, ObjectEvent, OneKey,
+        PutKey, WatchKey, WatchObjects, WriteObject, call, stream as streaming,
+    },
 };
 
 /// Bytes of an object's value.
@@ -36,7 +39,14 @@ pub(crate) enum Dialect {
 #[derive(Clone)]
 pub(crate) struct Client {
     dialect: Dialect,
-    line: Channel,
+    line: Line,
+}
+
+#[derive(Clone)]
+enum Line {
+    /// Connects when first used, and anew where the connection breaks.
+    Steady(Channel),
+    Lean(LeanLine),
 }
 
 /// Events of one object.
@@ -60,7 +70,36 @@ impl Client {
             .expect("an address")
             .timeout(CALL_LIMIT);
         let line = endpoint.connect_with_connector_lazy(skep_trust::Connector::new(tls));
+        let line = Line::Steady(line);
         Self { dialect, line }
+    }
+
+    /// Connects once, for writes and reads alone, which take little of this machine.
+    pub(crate) async fn lean(dialect: Dialect, address: &str, tls: Arc<ClientConfig>) -> Self {
+        let line = LeanLine::connect(address, tls).await;
+        Self {
+            dialect,
+            line: Line::Lean(line.expect("the server takes a connection")),
+        }
+    }
+
+    async fn call<Q, A>(&self, path: &'static str, request: Q) -> Result<A, Status>
+    where
+        Q: prost::Message + Send + Sync + 'static,
+        A: prost::Message + Default + Send + Sync + 'static,
+    {
+        match &self.line {
+            Line::Steady(line) => call(line, path, request).await,
+            Line::Lean(line) => line.call(path, &request).await,
+        }
+    }
+
+    /// For what takes a line that a lean one is not.
+    fn steady(&self) -> Result<&Channel, Status> {
+        match &self.line {
+            Line::Steady(line) => Ok(line),
+            Line::Lean(_) => Err(Status::unimplemented("a lean line is for single calls")),
+        }
     }
 
     /// Makes the object.
@@ -80,13 +119,13 @@ impl Client {
             key: name(key).into(),
             value: value(version).into(),
         };
-        let _: Nothing = call(&self.line, "/etcdserverpb.KV/Put", request).await?;
+        let _: Nothing = self.call("/etcdserverpb.KV/Put", request).await?;
         Ok(())
     }
 
     async fn write(&self, path: &'static str, key: u32, version: u32) -> Result<(), Status> {
         let object = Document::shared().encoded(key, version);
-        let _: Nothing = call(&self.line, path, WriteObject { object }).await?;
+        let _: Nothing = self.call(path, WriteObject { object }).await?;
         Ok(())
     }
 
@@ -99,12 +138,12 @@ impl Client {
                     namespace: NAMESPACE.to_owned(),
                     name: name(key),
                 });
-                let got: GotObject = call(&self.line, "/skep.v1.Cluster/Get", GetObject { r#ref }).await?;
+                let got: GotObject = self.call("/skep.v1.Cluster/Get", GetObject { r#ref }).await?;
                 got.object.len() > VALUE_BYTES
             }
             Dialect::Etcd => {
                 let key = name(key).into();
-                let got: KeyRange = call(&self.line, "/etcdserverpb.KV/Range", OneKey { key }).await?;
+                let got: KeyRange = self.call("/etcdserverpb.KV/Range", OneKey { key }).await?;
                 got.kvs.first().is_some_and(|kv| kv.value.len() == VALUE_BYTES)
             }
         };
@@ -124,7 +163,7 @@ impl Client {
                     resource_version: self.standing().await?.revision.to_string(),
                 };
                 let requests = stream::iter([request]);
-                let events = streaming(&self.line, "/skep.v1.Cluster/Watch", requests).await?;
+                let events = streaming(self.steady()?, "/skep.v1.Cluster/Watch", requests).await?;
                 Ok(Events::Skep(events))
             }
             Dialect::Etcd => {
@@ -134,7 +173,7 @@ impl Client {
                 // The stream of requests stays open, or the server would end the watch.
                 let requests = stream::iter([WatchKey { create }]).chain(stream::pending());
                 let mut events: Streaming<KeyEvents> =
-                    streaming(&self.line, "/etcdserverpb.Watch/Watch", requests).await?;
+                    streaming(self.steady()?, "/etcdserverpb.Watch/Watch", requests).await?;
                 match events.message().await? {
                     Some(first) if first.created => Ok(Events::Etcd(events)),
                     other => Err(Status::internal(format!("no watch: {other:?}"))),
@@ -146,7 +185,7 @@ impl Client {
     pub(crate) async fn standing(&self) -> Result<Standing, Status> {
         match self.dialect {
             Dialect::Skep => {
-                let info: InfoResponse = call(&self.line, "/skep.v1.Cluster/Info", InfoRequest {}).await?;
+                let info: InfoResponse = self.call("/skep.v1.Cluster/Info", InfoRequest {}).await?;
                 Ok(Standing {
                     server: info.server_id,
                     leader: info.leader_id,
@@ -155,7 +194,7 @@ impl Client {
             }
             Dialect::Etcd => {
                 let path = "/etcdserverpb.Maintenance/Status";
-                let state: MemberState = call(&self.line, path, Nothing {}).await?;
+                let state: MemberState = self.call(path, Nothing {}).await?;
                 Ok(Standing {
                     server: state.header.map_or(0, |header| header.member_id),
                     leader: state.leader,
@@ -171,11 +210,11 @@ impl Client {
             Dialect::Skep => {
                 let member = target.to_string();
                 let path = "/skep.v1.Members/TransferLeader";
-                let _: ListMembersResponse = call(&self.line, path, MemberRequest { member }).await?;
+                let _: ListMembersResponse = self.call(path, MemberRequest { member }).await?;
             }
             Dialect::Etcd => {
                 let path = "/etcdserverpb.Maintenance/MoveLeader";
-                let _: Nothing = call(&self.line, path, MoveLeader { target }).await?;
+                let _: Nothing = self.call(path, MoveLeader { target }).await?;
             }
         }
         Ok(())

@@ -56,6 +56,11 @@ impl Cluster {
         Client::new(self.dialect, &self.addresses[server], self.tls.clone())
     }
 
+    /// The same for writes and reads alone, which take little of this machine.
+    pub(crate) async fn lean_client(&self, server: usize) -> Client {
+        Client::lean(self.dialect, &self.addresses[server], self.tls.clone()).await
+    }
+
     pub(crate) fn pid(&self, server: usize) -> u32 {
         match &self.servers {
             Servers::Skep(servers) => servers.servers[server].pid(),

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::timeout};
 
 use super::{
     client::Client,
@@ -17,6 +17,9 @@ use super::{
 
 /// Clients that share a connection.
 const CLIENTS_A_CONNECTION: usize = 64;
+
+/// No call takes longer.
+const CALL_LIMIT: Duration = Duration::from_secs(20);
 
 /// Objects that are written over and over.
 pub(crate) const OBJECTS: u32 = 4096;
@@ -38,19 +41,37 @@ pub(crate) enum Work {
     Read,
 }
 
+/// The server of each connection for so many clients.
+fn servers(count: usize, spread: Spread) -> Vec<usize> {
+    let connections = count.div_ceil(CLIENTS_A_CONNECTION);
+    match spread {
+        Spread::Leader(leader) => vec![leader; connections],
+        // Spread over all means all, even where one connection would do.
+        Spread::All if count >= SERVERS => (0..connections.max(SERVERS))
+            .map(|number| number % SERVERS)
+            .collect(),
+        Spread::All => (0..connections).map(|number| number % SERVERS).collect(),
+    }
+}
+
 /// Connections for so many clients, one for each of them; those that share one are neighbours.
 pub(crate) fn clients(cluster: &Cluster, count: usize, spread: Spread) -> Vec<Client> {
-    let connection = |number: usize| match spread {
-        Spread::Leader(leader) => cluster.client(leader),
-        Spread::All => cluster.client(number % SERVERS),
-    };
-    let connections = count.div_ceil(CLIENTS_A_CONNECTION);
-    // Spread over all means all, even where one connection would do.
-    let connections = match spread {
-        Spread::All if count >= SERVERS => connections.max(SERVERS),
-        _ => connections,
-    };
-    let connections: Vec<Client> = (0..connections).map(connection).collect();
+    let connections = servers(count, spread)
+        .into_iter()
+        .map(|server| cluster.client(server));
+    shared(count, &connections.collect::<Vec<_>>())
+}
+
+/// The same for writes and reads alone, which take little of this machine.
+async fn lean_clients(cluster: &Cluster, count: usize, spread: Spread) -> Vec<Client> {
+    let mut connections = Vec::new();
+    for server in servers(count, spread) {
+        connections.push(cluster.lean_client(server).await);
+    }
+    shared(count, &connections)
+}
+
+fn shared(count: usize, connections: &[Client]) -> Vec<Client> {
     (0..count)
         .map(|client| connections[client % connections.len()].clone())
         .collect()
@@ -74,7 +95,7 @@ pub(crate) async fn fill(cluster: &Cluster) {
 
 /// Calls a second.
 pub(crate) async fn rate(cluster: &Cluster, work: Work, count: usize, spread: Spread, time: Duration) -> f64 {
-    let clients = clients(cluster, count, spread);
+    let clients = lean_clients(cluster, count, spread).await;
     for client in &clients {
         client.get(0).await.expect("the server answers");
     }
@@ -97,8 +118,13 @@ pub(crate) async fn rate(cluster: &Cluster, work: Work, count: usize, spread: Sp
             }
         });
     }
-    while let Some(ended) = tasks.join_next().await {
-        ended.expect("a client's calls succeed");
-    }
+    let all = async {
+        while let Some(ended) = tasks.join_next().await {
+            ended.expect("a client's calls succeed");
+        }
+    };
+    timeout(time + CALL_LIMIT, all)
+        .await
+        .expect("each call is answered");
     done.load(Relaxed) as f64 / start.elapsed().as_secs_f64()
 }

@@ -4,12 +4,13 @@ mod client;
 mod cluster;
 mod etcd;
 mod fan;
+mod lean;
 mod load;
 pub(crate) mod wire;
 
 use std::time::Duration;
 
-use tokio::runtime::Runtime;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::{
     process::{cpu_seconds, resident_mib},
@@ -29,12 +30,12 @@ const MIB: &str = "MiB";
 type Pair = [f64; 2];
 
 pub(crate) fn run(report: &mut Report, rounds: Option<usize>) {
-    let runtime = runtime();
+    let runtime = load_runtime();
     let clusters = [Cluster::skep(), Cluster::etcd()];
     eprintln!(
         "store: three servers each on loopback, TLS 1.3 with client and server certificates between all, every write on a \
-         majority's disks before it is acknowledged; the same client for both (gRPC, one connection for 64 clients, \
-         256-byte values, {} objects that are replaced over and over), rounds in turn",
+         majority's disks before it is acknowledged; the same client for both (gRPC on one thread, one connection for 64 \
+         clients, 256-byte values, {} objects that are replaced over and over), rounds in turn",
         load::OBJECTS
     );
     for cluster in &clusters {
@@ -58,6 +59,16 @@ pub(crate) fn runtime() -> Runtime {
     Runtime::new().expect("a runtime")
 }
 
+/// A runtime for those who make load: of one thread, which leaves the processors to the servers.
+fn load_runtime() -> Runtime {
+    skep_trust::install_crypto();
+    Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("a runtime")
+}
+
 fn writes(
     report: &mut Report,
     runtime: &Runtime,
@@ -69,6 +80,7 @@ fn writes(
     let plural = if clients == 1 { "client" } else { "clients" };
     for (where_to, to_leader) in [("the leader", true), ("all servers", false)] {
         let mut cpu = [Vec::new(), Vec::new()];
+        let mut client_cpu = [Vec::new(), Vec::new()];
         let rates = medians(rounds, |index| {
             let cluster = &clusters[index];
             let (leader, _) = cluster.leader(runtime);
@@ -77,16 +89,21 @@ fn writes(
             } else {
                 Spread::All
             };
-            let before = cpu_of(cluster);
+            let before = [cpu_of(cluster), cpu_seconds(std::process::id())];
             let rate = runtime.block_on(load::rate(cluster, Work::Write, clients, spread, TIME));
-            cpu[index].push((cpu_of(cluster) - before) / (rate * TIME.as_secs_f64()) * 1e6);
+            let after = [cpu_of(cluster), cpu_seconds(std::process::id())];
+            let for_each = |of: usize| (after[of] - before[of]) / (rate * TIME.as_secs_f64()) * 1e6;
+            cpu[index].push(for_each(0));
+            client_cpu[index].push(for_each(1));
             rate
         });
         let row = format!("writes a second, {clients} {plural} at {where_to}, against etcd");
         report.add_at_least(pair(row, rates, "/s", aim));
-        let cpu = cpu.map(|mut cpu| median(&mut cpu));
-        let row = "the same: servers' processor time for each write".to_owned();
-        report.add(pair(row, cpu, "us", 1.0));
+        for (whose, cpu) in [("servers'", cpu), ("client's", client_cpu)] {
+            let cpu = cpu.map(|mut cpu| median(&mut cpu));
+            let row = format!("the same: {whose} processor time for each write");
+            report.add(pair(row, cpu, "us", 1.0));
+        }
     }
 }
 
