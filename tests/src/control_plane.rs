@@ -1,11 +1,13 @@
 //! Several servers and agents as processes, to start, kill and cut off at will.
 
 use std::{
+    collections::BTreeSet,
+    ffi::OsString,
     fs,
     net::TcpListener,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::atomic::{AtomicBool, AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -72,6 +74,71 @@ pub struct ControlPlane {
     pub agents: Vec<Daemon>,
     /// The engine of each agent.
     engines: Vec<String>,
+}
+
+/// Client commands for a cluster whose servers come and go meanwhile.
+#[derive(Clone)]
+pub struct Commands {
+    /// The program, and what goes before it.
+    words: Vec<OsString>,
+    config: PathBuf,
+}
+
+/// What a client wrote.
+#[derive(Debug, Default)]
+pub struct Written {
+    /// The config maps that were acknowledged.
+    pub acknowledged: Vec<String>,
+    /// What was said where one was not.
+    pub failures: Vec<String>,
+}
+
+impl Commands {
+    /// A `skep` command.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(&self.words[0]);
+        command
+            .args(&self.words[1..])
+            .args(args)
+            .env("SKEP_CONFIG", &self.config)
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Makes config maps, one after the other, until told to end.
+    ///
+    /// # Panics
+    /// Where `skep` cannot be started.
+    pub fn write_until(&self, done: &AtomicBool) -> Written {
+        let mut written = Written::default();
+        for number in 0.. {
+            if done.load(Ordering::Relaxed) {
+                break;
+            }
+            let name = format!("note-{number}");
+            let mut command = self.command(&["create", "configmap", &name, "--from-literal=a=b"]);
+            let outcome = outcome(&command.output().expect("skep is built"));
+            if outcome.code == 0 {
+                written.acknowledged.push(name);
+            } else {
+                written.failures.push(outcome.stderr);
+            }
+        }
+        written
+    }
+}
+
+impl Written {
+    /// The config maps that were acknowledged and are not there.
+    pub fn lost(&self, cluster: &ControlPlane) -> Vec<&str> {
+        let there = cluster.ok(&["get", "configmaps", "-o", "name"]);
+        let there: BTreeSet<&str> = there
+            .lines()
+            .map(|line| line.trim_start_matches("configmap/"))
+            .collect();
+        let names = self.acknowledged.iter().map(String::as_str);
+        names.filter(|name| !there.contains(name)).collect()
+    }
 }
 
 static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -275,22 +342,19 @@ impl ControlPlane {
         self.dir.path().join(name)
     }
 
+    /// Client commands for this cluster, from a thread of its own.
+    pub fn commands(&self) -> Commands {
+        let mut words: Vec<OsString> = self.client.iter().map(OsString::from).collect();
+        words.push(self.skep.clone().into());
+        Commands {
+            words,
+            config: self.config(),
+        }
+    }
+
     /// A `skep` client command for this cluster.
     pub fn command(&self, args: &[&str]) -> Command {
-        let mut words = self.client.iter().map(std::ffi::OsString::from);
-        let mut command = match words.next() {
-            None => Command::new(&self.skep),
-            Some(first) => {
-                let mut command = Command::new(first);
-                command.args(words).arg(&self.skep);
-                command
-            }
-        };
-        command
-            .args(args)
-            .env("SKEP_CONFIG", self.config())
-            .stdin(Stdio::null());
-        command
+        self.commands().command(args)
     }
 
     /// Runs a client command.

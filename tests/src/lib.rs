@@ -18,7 +18,7 @@ mod wait;
 pub use client::Client;
 pub use clock::Clock;
 pub use cluster::{Cluster, Outcome};
-pub use control_plane::{ControlPlane, Daemon, Host, Loopback};
+pub use control_plane::{Commands, ControlPlane, Daemon, Host, Loopback, Written};
 pub use dice::Dice;
 pub use disk::Disk;
 pub use engine::Engine;

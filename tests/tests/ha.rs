@@ -3,7 +3,6 @@
 use std::{
     collections::BTreeSet,
     fs,
-    path::Path,
     sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
@@ -148,12 +147,9 @@ fn servers_restarted_one_by_one_lose_no_write_and_restart_no_container() {
     let (mut cluster, _engine) = cluster(1);
     cluster.apply(&manifest::sleepers("web", 2));
     let before = wait_until_running(&cluster, "web", 2);
-    let done = AtomicBool::new(false);
-    let names: Vec<String> = std::thread::scope(|scope| {
-        let (config, done) = (cluster.config(), &done);
-        let command = cluster.command(&[]);
-        let skep = command.get_program().to_owned();
-        let writer = scope.spawn(move || write_until(Path::new(&skep), &config, done));
+    let (done, client) = (AtomicBool::new(false), cluster.commands());
+    let written = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| client.write_until(&done));
         for index in 0..3 {
             assert_eq!(
                 cluster.servers[index].stop(),
@@ -167,37 +163,13 @@ fn servers_restarted_one_by_one_lose_no_write_and_restart_no_container() {
         done.store(true, Ordering::Relaxed);
         writer.join().expect("the writer ends")
     });
-    assert!(names.len() > 5, "only {names:?} were written");
-    let there = cluster.ok(&["get", "configmaps", "-o", "name"]);
-    let there: BTreeSet<&str> = there
-        .lines()
-        .map(|line| line.trim_start_matches("configmap/"))
-        .collect();
-    let lost: Vec<_> = names
-        .iter()
-        .filter(|name| !there.contains(name.as_str()))
-        .collect();
-    assert!(lost.is_empty(), "acknowledged and lost: {lost:?}");
+    assert!(written.acknowledged.len() > 5, "only {written:?}");
+    assert_eq!(
+        written.lost(&cluster),
+        Vec::<&str>::new(),
+        "acknowledged and lost"
+    );
     assert_eq!(wait_until_running(&cluster, "web", 2), before);
-}
-
-/// Makes config maps until told to end; the names of those that were acknowledged.
-fn write_until(skep: &Path, config: &Path, done: &AtomicBool) -> Vec<String> {
-    let mut names = Vec::new();
-    for number in 0.. {
-        if done.load(Ordering::Relaxed) {
-            break;
-        }
-        let name = format!("note-{number}");
-        let mut command = std::process::Command::new(skep);
-        command
-            .args(["create", "configmap", &name, "--from-literal=a=b"])
-            .env("SKEP_CONFIG", config);
-        if command.output().expect("skep is built").status.success() {
-            names.push(name);
-        }
-    }
-    names
 }
 
 #[test]
@@ -340,14 +312,33 @@ fn a_snapshot_becomes_a_new_cluster() {
 #[test]
 fn a_new_ca_takes_over_while_everything_runs() {
     let (mut cluster, engine) = cluster(1);
-    let before = cluster.ok(&["cert", "status"]);
-    cluster.ok(&["ca", "rotate"]);
-    eventually("servers and agent stay in touch under the new CA", SOON, || {
-        let status = cluster.ok(&["cert", "status"]);
-        (status.contains("Retiring") && status != before).then_some(())
+    cluster.apply(&manifest::sleepers("web", 2));
+    let running = wait_until_running(&cluster, "web", 2);
+    let (done, client) = (AtomicBool::new(false), cluster.commands());
+    let node = cluster.agents[0].name.clone();
+    let written = std::thread::scope(|scope| {
+        let writer = scope.spawn(|| client.write_until(&done));
+        let told = cluster.ok(&["ca", "rotate", "--retire-after", "40s"]);
+        assert!(told.contains("The certificate of admin"), "{told}");
+        eventually("every machine has a certificate of the new CA", SOON, || {
+            let status = cluster.ok(&["cert", "status"]);
+            let of_node = status.lines().find(|line| line.starts_with(&node))?;
+            let all = status.contains("Every machine has a certificate of the active CA");
+            (all && of_node.contains("Active")).then_some(())
+        });
+        eventually("the old CA retires", SOON, || {
+            let status = cluster.ok(&["cert", "status"]);
+            (!status.contains("Retiring")).then_some(())
+        });
+        done.store(true, Ordering::Relaxed);
+        writer.join().expect("the writer ends")
     });
+    assert!(written.acknowledged.len() > 5, "only {written:?}");
+    assert_eq!(written.failures, Vec::<String>::new());
+    assert_eq!(written.lost(&cluster), Vec::<&str>::new());
     cluster.wait_for_voters(3);
     cluster.wait_for_node(0, "True");
+    assert_eq!(wait_until_running(&cluster, "web", 2), running);
     cluster.add_server(&Loopback, &[]);
     cluster.wait_for_voters(4);
     cluster.add_agent(&Loopback, &engine.host(), &[]);
@@ -359,30 +350,72 @@ fn a_token_lets_in_only_as_what_and_as_often_as_it_says() {
     let token = cluster.ok(&["token", "create", "--role", "agent", "--uses", "1"]);
     let id = token.trim().split('.').nth(2).expect("an id").to_owned();
     assert!(cluster.ok(&["token", "list"]).contains(&id));
-    let folder = cluster.path("intruder").display().to_string();
-    let known = cluster.addresses[0].clone();
-    let refused = cluster.skep(&[
-        "server",
-        "--join",
-        &known,
-        "--token",
-        token.trim(),
-        "--data-dir",
-        &folder,
-        "--name",
-        "x",
-        "--advertise",
-        "127.0.0.1:1",
-        "--listen",
-        "127.0.0.1:0",
-    ]);
-    assert_ne!(refused.code, 0, "an agent's token lets no server in: {refused:?}");
+    let refused = join_as(&cluster, "x", token.trim());
+    assert!(
+        refused.contains("is for agents and lets no server in"),
+        "{refused}"
+    );
     cluster.ok(&["token", "revoke", &id]);
     assert!(!cluster.ok(&["token", "list"]).contains(&id));
+    let refused = cluster.skep(&["token", "revoke", &id]);
+    assert!(refused.stderr.contains("there is no join token"), "{refused:?}");
     cluster.add_server(&Loopback, &["--learner"]);
     eventually("a learner follows", SOON, || {
         cluster.member("s3").contains("learner").then_some(())
     });
     cluster.ok(&["member", "promote", "s3"]);
     cluster.wait_for_voters(4);
+}
+
+/// What a server says that does not get in, with this name and token, in the folder `intruder`.
+fn join_as(cluster: &ControlPlane, name: &str, token: &str) -> String {
+    let folder = cluster.path("intruder").display().to_string();
+    let known = cluster.addresses[0].clone();
+    let place = ["--listen", "127.0.0.1:0", "--advertise", "127.0.0.1:1"];
+    let mut args = vec![
+        "server",
+        "--join",
+        &known,
+        "--token",
+        token,
+        "--data-dir",
+        &folder,
+    ];
+    args.extend(["--name", name]);
+    args.extend(place);
+    let refused = cluster.skep(&args);
+    assert_ne!(refused.code, 0, "{refused:?}");
+    refused.stderr
+}
+
+#[test]
+fn a_server_that_was_refused_can_be_told_otherwise() {
+    let mut cluster = ControlPlane::on_loopback(2);
+    let agents = cluster.token("agent");
+    let once = cluster.ok(&["token", "create", "--role", "server", "--uses", "1"]);
+    let once = once.trim();
+    for (name, token, why) in [
+        ("x", agents.as_str(), "is for agents and lets no server in"),
+        ("x", "nonsense", "the join token is malformed"),
+        ("s1", once, "a server called s1 is in the cluster already"),
+        ("No Such", once, "a server cannot be called `No Such`"),
+    ] {
+        let told = join_as(&cluster, name, token);
+        assert!(told.contains(why), "{told}");
+    }
+    let listed = cluster.ok(&["token", "list"]);
+    assert!(
+        listed
+            .lines()
+            .any(|line| line.contains("server") && line.contains(" 1 ")),
+        "what is refused spends no token: {listed}"
+    );
+    // A token of another cluster, and then the right one, in the same folder.
+    let other = ControlPlane::on_loopback(1);
+    let told = join_as(&cluster, "x", &other.token("server"));
+    assert!(told.contains("has no certificate of the CA"), "{told}");
+    cluster.add_server(&Loopback, &[]);
+    cluster.wait_for_voters(3);
+    let alone = other.skep(&["member", "remove", "s0"]);
+    assert!(alone.stderr.contains("the only one that votes"), "{alone:?}");
 }

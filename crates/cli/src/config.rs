@@ -207,12 +207,50 @@ impl Config {
             .map(|named| &named.cluster)
     }
 
+    /// Puts another entry in place of a cluster's.
+    pub(crate) fn replace_cluster(&mut self, name: &str, entry: ClusterEntry) {
+        if let Some(cluster) = self.cluster_mut(name) {
+            *cluster = entry;
+        }
+    }
+
+    /// Puts another entry in place of a user's.
+    pub(crate) fn replace_user(&mut self, name: &str, entry: UserEntry) {
+        let mut users = self.users.iter_mut();
+        if let Some(named) = users.find(|named| named.name == name) {
+            named.user = entry;
+        }
+    }
+
     /// The user of this name.
     pub(crate) fn user(&self, name: &str) -> Option<&UserEntry> {
         self.users
             .iter()
             .find(|named| named.name == name)
             .map(|named| &named.user)
+    }
+
+    /// The name for the entries of a cluster: `base`, or `base-2` and so on where that names another one. `may_replace` says
+    /// whether what is there may go.
+    pub(crate) fn name_for(
+        &self,
+        base: &str,
+        may_replace: impl Fn(&ClusterEntry, &UserEntry) -> bool,
+    ) -> String {
+        let free = |name: &String| {
+            let (cluster, user) = (self.cluster(name), self.user(name));
+            let known = cluster.is_some() || user.is_some() || self.context(name).is_some();
+            !known
+                || may_replace(
+                    cluster.unwrap_or(&ClusterEntry::default()),
+                    user.unwrap_or(&UserEntry::default()),
+                )
+        };
+        let numbered = (2..).map(|number| format!("{base}-{number}"));
+        std::iter::once(base.to_owned())
+            .chain(numbered)
+            .find(free)
+            .expect("a file has an end, and numbers have none")
     }
 
     /// Adds or replaces cluster, user and context of one name. It becomes the current context where none was.

@@ -35,6 +35,8 @@ pub(crate) struct Target {
     /// The bearer token; empty for none.
     pub(crate) token: String,
     servers: Servers,
+    /// Of a daemon on this machine that the command says itself what to do about.
+    on_the_spot: bool,
 }
 
 #[derive(Debug)]
@@ -68,6 +70,7 @@ impl Target {
         Ok(Self {
             token: user.token.clone(),
             servers,
+            on_the_spot: false,
         })
     }
 
@@ -76,6 +79,7 @@ impl Target {
         Self {
             token: String::new(),
             servers: Servers::Unix(path.into()),
+            on_the_spot: true,
         }
     }
 
@@ -125,6 +129,9 @@ impl Target {
         connected.map_err(|error| {
             let cause = innermost(&error).to_string();
             let (name, hint) = (self.name(), self.hint());
+            if self.on_the_spot {
+                return anyhow!("nobody answers on {name} ({cause})");
+            }
             anyhow!("cannot reach the server at {name}: {hint} ({cause})")
         })
     }
@@ -190,8 +197,16 @@ fn tls(server: &str, cluster: &ClusterEntry, user: &UserEntry) -> anyhow::Result
 pub(crate) fn credentials(cluster: &ClusterEntry, user: &UserEntry) -> anyhow::Result<Credentials> {
     let key = KeyPairFile::from_pem(&decoded("client-key-data", &user.client_key_data)?)?;
     let certificate = decoded("client-certificate-data", &user.client_certificate_data)?;
+    Ok(Credentials::new(key, &certificate, authorities(cluster)?)?)
+}
+
+/// The CAs of a cluster, as the config says.
+///
+/// # Errors
+/// Where they are missing or cannot be read.
+pub(crate) fn authorities(cluster: &ClusterEntry) -> anyhow::Result<Bundle> {
     let bundle = decoded("certificate-authority-data", &cluster.certificate_authority_data)?;
-    Ok(Credentials::new(key, &certificate, Bundle::from_pem(&bundle)?)?)
+    Ok(Bundle::from_pem(&bundle)?)
 }
 
 fn decoded(field: &str, data: &str) -> anyhow::Result<String> {
@@ -223,7 +238,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_server_that_is_not_there_says_what_to_look_at() {
-        let target = Target::socket("/nowhere/skep.sock");
+        let nowhere = "unix:///nowhere/skep.sock".to_owned();
+        let target = Target::new(&[nowhere], &ClusterEntry::default(), &UserEntry::default()).unwrap();
         let error = target.channel(Duration::ZERO).await.unwrap_err().to_string();
         assert!(
             error.contains("unix:///nowhere/skep.sock: is `skep up` running?"),

@@ -24,8 +24,9 @@ pub struct Settings {
     pub node_cidr_prefix: u8,
     /// How long a node may be silent before it counts as lost, in a cluster that is not large; 40 s where not stated.
     pub node_lease: Duration,
-    /// How long pods that say nothing about it stay on a node that is not ready or lost; 30 s where not stated.
-    pub default_toleration: Duration,
+    /// How long pods that say nothing about it stay on a node that is not ready or lost, for ever where `None`; 30 s where
+    /// not stated.
+    pub default_toleration: Option<Duration>,
     /// How many ended pods are kept; 1000 where not stated.
     pub terminated_pods_max: usize,
     /// How long events are kept; 1 h where not stated.
@@ -68,7 +69,7 @@ impl Default for Settings {
             },
             node_cidr_prefix: 24,
             node_lease: Duration::from_secs(40),
-            default_toleration: Duration::from_secs(30),
+            default_toleration: Some(Duration::from_secs(30)),
             terminated_pods_max: 1000,
             event_ttl: Duration::from_secs(60 * 60),
             events_max: 10_000,

@@ -19,8 +19,8 @@ pub struct ServerConfig {
     pub token: String,
     /// Addresses for the pods of all nodes; each node gets a /24 of them.
     pub pod_cidr: String,
-    /// How long pods that say nothing about it stay on a node that is lost.
-    pub eviction: Duration,
+    /// How long pods that say nothing about it stay on a node that is lost; for ever where `None`.
+    pub eviction: Option<Duration>,
     /// How nodes are filled that are in no pool, or in one that does not say.
     pub scoring: Scoring,
     /// Whether and how pods are moved that would be better off elsewhere.
@@ -80,7 +80,7 @@ impl ServerConfig {
             listen: None,
             token: String::new(),
             pod_cidr: "10.244.0.0/16".to_owned(),
-            eviction: Duration::from_secs(30),
+            eviction: Some(Duration::from_secs(30)),
             scoring: Scoring::default(),
             rebalancing: Rebalancing::default(),
             cluster: None,

@@ -32,7 +32,7 @@ mod write;
 
 pub use config::{Begin, ClusterConfig, ServerConfig};
 pub use error::ServerError;
-pub use offline::{Kept, Recovered, inspect, recover, restore};
+pub use offline::{Kept, Recovered, check_home, inspect, recover, restore};
 pub use run::{Ready, Running, run};
 pub use seal::{Opener, key_file, label_of};
 pub use skep_controllers::{Rebalancing, Scoring};

@@ -33,6 +33,14 @@ pub struct Recovered {
     pub revision: u64,
 }
 
+/// Makes sure that this is the home of a server of a cluster. Blocks.
+///
+/// # Errors
+/// Where it is none's, or cannot be read.
+pub fn check_home(home: &Path) -> Result<(), ServerError> {
+    home::member_of(home).map(drop)
+}
+
 /// Makes the server with this home and store the only one of its cluster. It must not run, nor may the others ever again.
 /// Blocks.
 ///

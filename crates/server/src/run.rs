@@ -83,11 +83,15 @@ async fn serve(
         return Ok(());
     };
     let listeners = Listeners::open(local, &config).await?;
-    let home = open_home(&config, &listeners, &keys).await?.map(Arc::new);
+    let home = tokio::select! {
+        home = open_home(&config, &listeners, &keys) => home?.map(Arc::new),
+        () = shutdown.cancelled() => return Ok(()),
+    };
     let peers = home
         .as_ref()
         .map(|home| Arc::new(Channels::new(home.tls.clone(), config.wire.clone())));
-    let store = store_config(&config, home.as_deref(), peers.as_ref()).vault(seal::vault(&keys));
+    let vault = seal::vault(&keys);
+    let store = store_config(&config, home.as_deref(), peers.as_ref()).vault(vault.clone());
     let store = Store::open(store).await?;
     // All there is has been sealed with the newest key as the store was opened.
     keys.forget_old().map_err(|error| seal::failed(&error))?;
@@ -117,9 +121,10 @@ async fn serve(
         core: &core,
         config: &config,
         home: home.as_deref(),
-        seal: SealService::new(&keys),
+        seal: SealService::new(&core, &vault, &config.data_dir, &keys),
     };
     let ended = parts.serve(listeners, queue, ready).await;
+    drop(parts);
     shutdown.cancel();
     drop(core);
     store.shutdown().await;
@@ -184,9 +189,12 @@ async fn open_home(
     keys: &Keys,
 ) -> Result<Option<Home>, ServerError> {
     match (&config.cluster, listeners.address()) {
-        (Some(cluster), Some(bound)) => Home::open(cluster, bound, &config.wire, keys.sealer())
-            .await
-            .map(Some),
+        (Some(cluster), Some(bound)) => {
+            let sealer = keys.sealer();
+            Home::open(cluster, &config.data_dir, bound, &config.wire, sealer)
+                .await
+                .map(Some)
+        }
         _ => Ok(None),
     }
 }
@@ -328,12 +336,13 @@ fn bootstrap_failed(failure: Failure) -> ServerError {
 
 /// A leader that ends hands over while it can still be heard.
 async fn hand_over(core: &Core) {
-    if core.peers.is_none() || !core.leads() {
+    let alone = core.store.peers().borrow().len() <= 1;
+    if core.peers.is_none() || alone || !core.leads() {
         return;
     }
     match tokio::time::timeout(HAND_OVER_WITHIN, core.store.transfer_leader(None)).await {
         Ok(Ok(())) => tracing::info!("handed over the lead"),
-        Ok(Err(error)) => tracing::info!(%error, "the lead was not handed over"),
+        Ok(Err(error)) => tracing::info!("{error}"),
         Err(_) => tracing::info!("nobody took the lead in time"),
     }
 }

@@ -75,7 +75,15 @@ pub fn label_of(file: &Path) -> Result<Option<String>, OpenError> {
     let opened = snapshot::open(file, &Seal::default());
     opened
         .map(snapshot::ClearFile::into_label)
-        .map_err(|error| snapshot::read_failed(file, error))
+        .map_err(|error| of_copy(snapshot::read_failed(file, error)))
+}
+
+/// What is wrong with a file that was saved: nothing can be started from the snapshot before it.
+fn of_copy(error: OpenError) -> OpenError {
+    match error {
+        OpenError::Snapshot { path, why } => OpenError::Copy { path, why },
+        other => other,
+    }
 }
 
 /// Reads all of a snapshot's file, checks it, and tells what is in it. `vault` opens it where it is sealed. Blocks.
@@ -83,7 +91,7 @@ pub fn label_of(file: &Path) -> Result<Option<String>, OpenError> {
 /// # Errors
 /// Where the file cannot be read or opened, or is damaged.
 pub fn inspect(file: &Path, vault: Option<Arc<dyn Vault>>) -> Result<Summary, OpenError> {
-    let (head, state) = snapshot::load(file, &Seal::new(vault).or_clear())?;
+    let (head, state) = snapshot::load(file, &Seal::new(vault).or_clear()).map_err(of_copy)?;
     summary(file, &head, &state)
 }
 
@@ -99,7 +107,7 @@ pub fn restore(
     config: &StoreConfig,
 ) -> Result<Summary, OpenError> {
     let (member, seal) = (&config.member, Seal::new(config.vault.clone()));
-    let (head, state) = snapshot::load(file, &Seal::new(opens).or_clear())?;
+    let (head, state) = snapshot::load(file, &Seal::new(opens).or_clear()).map_err(of_copy)?;
     let told = summary(file, &head, &state)?;
     let end = head.meta.last_log_id.unwrap_or_else(|| log_id(1, 1));
     let identity = Identity::of(Origin::new_cluster(), member.id).sealed(seal.label());

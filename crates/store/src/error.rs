@@ -43,6 +43,14 @@ pub enum OpenError {
         /// What is wrong.
         why: String,
     },
+    /// A file that was to be read as a copy of the state is damaged, or none.
+    #[error("{} is damaged, or no snapshot ({why}): take another copy of it", path.display())]
+    Copy {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// The log is damaged in its middle; a torn end would have been repaired.
     #[error("the log in {} is damaged ({why}): restore the folder from a backup; where other servers are up, this one can be emptied and join again", path.display())]
     Log {
@@ -182,7 +190,10 @@ pub enum MembershipError {
         name: String,
     },
     /// A cluster needs a voter.
-    #[error("server {id} is the only voter: promote another one first")]
+    #[error(
+        "server {id} is the only one that votes, and there is no cluster without it: let another server join, or promote \
+         one, first; to be rid of the cluster, stop the server and remove its data folder"
+    )]
     LastVoter {
         /// Its number.
         id: u64,
@@ -207,6 +218,18 @@ pub enum MembershipError {
     /// The store has stopped.
     #[error("the store is shut down")]
     Stopped,
+}
+
+/// Why keys of before are still needed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResealError {
+    /// A file could not be sealed anew.
+    #[error(transparent)]
+    File(#[from] OpenError),
+    /// It takes longer than it should.
+    #[error("{0}")]
+    Pending(&'static str),
 }
 
 /// Why no snapshot was taken. The log keeps everything; it is tried again later.

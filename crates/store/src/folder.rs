@@ -124,6 +124,14 @@ impl Origin {
     }
 }
 
+/// Whether a store's folder is of a server that is, or was, part of a cluster: what is in it counts. Blocks.
+///
+/// # Errors
+/// Where the folder cannot be read, or is no store's.
+pub fn is_in_use(dir: &Path) -> Result<bool, OpenError> {
+    Ok(read_identity(dir)?.is_some_and(|identity| identity.ready))
+}
+
 impl Folder {
     /// Locks the folder, making it where it does not exist.
     pub(crate) fn open(config: &StoreConfig) -> Result<Self, OpenError> {

@@ -61,6 +61,15 @@ impl Home {
         }
     }
 
+    /// Notes the label of the key that everything is sealed with. Blocks.
+    pub(crate) fn set_seal(&self, label: Option<String>) -> Result<(), OpenError> {
+        let mut folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+        match folder.as_mut() {
+            Some(folder) => folder.set_identity(folder.identity.clone().sealed(label)),
+            None => Ok(()),
+        }
+    }
+
     /// Lets go of the folder.
     pub(crate) fn close(&self) {
         self.folder.lock().unwrap_or_else(PoisonError::into_inner).take();

@@ -24,6 +24,7 @@ mod peers;
 mod propose;
 mod raft;
 mod reads;
+mod rekey;
 mod relief;
 mod reseal;
 mod sending;
@@ -37,7 +38,8 @@ mod watch;
 
 pub use archive::{ExportError, Summary, inspect, label_of, recover, restore};
 pub use config::{BackupConfig, DiskDelay, Start, StoreConfig};
-pub use error::{MembershipError, OpenError, ProposeError, ReadError, SnapshotError};
+pub use error::{MembershipError, OpenError, ProposeError, ReadError, ResealError, SnapshotError};
+pub use folder::is_in_use;
 pub use member::{Member, MemberStatus, Role};
 pub use snapshot::{SealedWriter, SnapshotInfo};
 pub use store::Store;

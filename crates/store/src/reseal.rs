@@ -62,7 +62,7 @@ fn files(folder: &Folder) -> io::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-fn reseal_file(path: &Path, seal: &Seal) -> Result<(), OpenError> {
+pub(crate) fn reseal_file(path: &Path, seal: &Seal) -> Result<(), OpenError> {
     let mut clear =
         snapshot::open(path, &seal.or_clear()).map_err(|error| snapshot::read_failed(path, error))?;
     folder::write_file(path, |file| {

@@ -68,7 +68,7 @@ pub(crate) struct Inner {
     pub(crate) config: StoreConfig,
     pub(crate) home: Arc<Home>,
     pub(crate) raft: Raft,
-    log: Log,
+    pub(crate) log: Log,
     pub(crate) shared: Arc<Shared>,
     pub(crate) snapshots: Arc<Snapshots>,
     pub(crate) incoming: Incoming,

@@ -7,6 +7,9 @@ pub const LABEL_BYTES_MAX: usize = 4096;
 
 /// Seals bytes on their way to the disk and opens them on their way back. Called for every record of the log, from
 /// threads that nothing may hold up: it computes, and waits for nobody.
+///
+/// Another key may come to seal while a store runs, as long as what the one before sealed can be opened until
+/// [`crate::Store::reseal`] has returned.
 pub trait Vault: Send + Sync + 'static {
     /// Says which key seals now, in words that may be read by anybody: it stands in the clear before what is sealed, and
     /// in the folder's identity. Another label means another key: what the old one sealed is sealed anew.

@@ -1,11 +1,14 @@
 //! Becoming known to a cluster, and staying known: the client's side of the service `skep.v1.Join`.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{io, pin::Pin, sync::Arc, time::Duration};
 
 use rustls::ClientConfig;
 use skep_api::{
     Time,
-    proto::{JoinRequest, JoinResponse, RejoinRequest, RenewRequest, RenewResponse, join_client::JoinClient},
+    proto::{
+        JoinRequest, JoinResponse, JoinRole, RejoinRequest, RenewRequest, RenewResponse,
+        join_client::JoinClient,
+    },
 };
 use tonic::{Code, Response, Status, transport::Channel};
 
@@ -43,6 +46,12 @@ pub enum EnrollError {
     /// No server answers; it may work in a moment.
     #[error("no server of the cluster answers: {0}")]
     Unreachable(String),
+    /// Who answers belongs to another cluster; asking again brings the same answer.
+    #[error(
+        "{0} has no certificate of the CA that the token was made under: see whether the address is right, or make \
+         another token on a server of that cluster"
+    )]
+    Stranger(String),
     /// A server says no, of its own accord; asking again brings the same answer.
     #[error("{0}")]
     Refused(String),
@@ -59,7 +68,8 @@ pub enum EnrollError {
 /// An answer may be lost after the token was used: one who asks again has to show the same key, which is then not counted
 /// twice ([`Credentials::key_to_join`]).
 ///
-/// `name` is that of the node or server; `address` is where others reach a server (`host:port`), empty for an agent.
+/// `name` is that of the node or server; `address` is where others reach a server (`host:port`), empty for an agent. A
+/// token for what the machine does not want to be lets it in as neither.
 ///
 /// # Errors
 /// See [`EnrollError`].
@@ -71,11 +81,17 @@ pub async fn join(
     name: &str,
     address: &str,
 ) -> Result<Joined, EnrollError> {
+    let role = if address.is_empty() {
+        JoinRole::Agent
+    } else {
+        JoinRole::Server
+    };
     let request = JoinRequest {
         token: token.to_string(),
         csr_pem: key.csr(),
         name: name.to_owned(),
         address: address.to_owned(),
+        role: role.into(),
     };
     let config = pin::pinned_client_config(token.ca());
     let answer: JoinResponse = ask(wire, servers, &config, |mut client| {
@@ -151,14 +167,19 @@ async fn ask<T>(
     config: &Arc<ClientConfig>,
     call: impl Fn(JoinClient<Channel>) -> Answer<T>,
 ) -> Result<T, EnrollError> {
-    let mut tried = Vec::new();
+    let (mut tried, mut strangers) = (Vec::new(), Vec::new());
     for server in servers {
         let asked = tokio::time::timeout(ANSWER_WITHIN, async {
-            let channel = connect(wire, server, config).await?;
-            call(JoinClient::new(channel)).await
+            let channel = match connect(wire, server, config).await {
+                Ok(channel) => channel,
+                Err(Unconnected::Stranger) => return Ok(None),
+                Err(Unconnected::Away(why)) => return Err(Status::unavailable(why)),
+            };
+            call(JoinClient::new(channel)).await.map(Some)
         });
         match asked.await {
-            Ok(Ok(answer)) => return Ok(answer.into_inner()),
+            Ok(Ok(Some(answer))) => return Ok(answer.into_inner()),
+            Ok(Ok(None)) => strangers.push(server.as_str()),
             Ok(Err(status)) if is_refusal(status.code()) => {
                 return Err(EnrollError::Refused(status.message().to_owned()));
             }
@@ -166,6 +187,14 @@ async fn ask<T>(
             Err(_) => tried.push(format!("{server}: no answer in time")),
         }
     }
+    if tried.is_empty() && !strangers.is_empty() {
+        return Err(EnrollError::Stranger(strangers.join(", ")));
+    }
+    tried.extend(
+        strangers
+            .iter()
+            .map(|server| format!("{server}: a server of another cluster")),
+    );
     if tried.is_empty() {
         tried.push("there is none to ask".to_owned());
     }
@@ -191,28 +220,54 @@ fn is_refusal(code: Code) -> bool {
 /// What a server says, or what became of the connection.
 fn words(status: &Status) -> String {
     match std::error::Error::source(status) {
-        Some(source) => causes(source),
+        Some(source) => innermost(source).to_string(),
         None => status.message().to_owned(),
     }
 }
 
-async fn connect(wire: &Wire, server: &str, config: &Arc<ClientConfig>) -> Result<Channel, Status> {
-    let connector = Connector::new(config.clone()).over(wire);
-    let endpoint =
-        channel::endpoint(server).map_err(|_| Status::unavailable("this is no address: write HOST:PORT"))?;
-    endpoint
-        .connect_with_connector(connector)
-        .await
-        .map_err(|error| Status::unavailable(causes(&error)))
+/// Why there is no connection with a server.
+enum Unconnected {
+    /// It is not one of the cluster's: no CA that is trusted has signed its certificate.
+    Stranger,
+    /// It may answer another time.
+    Away(String),
 }
 
-/// An error and what is behind it: tonic's own words say next to nothing.
-fn causes(error: &dyn std::error::Error) -> String {
-    let mut innermost = error;
-    while let Some(source) = innermost.source() {
-        innermost = source;
+async fn connect(wire: &Wire, server: &str, config: &Arc<ClientConfig>) -> Result<Channel, Unconnected> {
+    let connector = Connector::new(config.clone()).over(wire);
+    let endpoint = channel::endpoint(server)
+        .map_err(|_| Unconnected::Away("this is no address: write HOST:PORT".to_owned()))?;
+    let connected = endpoint.connect_with_connector(connector).await;
+    connected.map_err(|error| {
+        // tonic's own words say next to nothing.
+        let cause = innermost(&error);
+        if is_unknown_issuer(cause) {
+            Unconnected::Stranger
+        } else {
+            Unconnected::Away(cause.to_string())
+        }
+    })
+}
+
+fn innermost<'a>(mut error: &'a (dyn std::error::Error + 'static)) -> &'a (dyn std::error::Error + 'static) {
+    while let Some(source) = error.source() {
+        error = source;
     }
-    innermost.to_string()
+    error
+}
+
+fn is_unknown_issuer(error: &(dyn std::error::Error + 'static)) -> bool {
+    let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+    let tls = match wrapped {
+        Some(inner) => inner.downcast_ref::<rustls::Error>(),
+        None => error.downcast_ref::<rustls::Error>(),
+    };
+    matches!(
+        tls,
+        Some(rustls::Error::InvalidCertificate(
+            rustls::CertificateError::UnknownIssuer
+        ))
+    )
 }
 
 #[cfg(test)]

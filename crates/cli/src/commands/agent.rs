@@ -7,7 +7,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Args, Subcommand};
 
-use crate::{context::Context, node_args::NodeArgs};
+use crate::{commands::server::server_address, context::Context, node_args::NodeArgs};
 
 /// Where an agent keeps everything where nothing else is said.
 const DATA_DIR: &str = "/var/lib/skep/agent";
@@ -18,13 +18,13 @@ const DATA_DIR: &str = "/var/lib/skep/agent";
     args_conflicts_with_subcommands = true,
     after_help = "\
 Examples:
-  skep token create --role agent                              (on a server) lets machines in
+  skep token create --role agent           (on a server) lets machines in
   skep agent --join 10.0.0.1:7443 --token TOKEN
   skep agent --join 10.0.0.1:7443 --token TOKEN --pool gpu --zone a --taint gpu=yes:NoSchedule
   skep agent --device example.com/serial=/dev/ttyS0,/dev/ttyS1 --gpu-shares 4
   skep agent --cpu-manager static --reserved-cpus 0-1 --system-reserved memory=1Gi
-  skep agent                                                  goes on as the node that this machine is
-  skep agent pods                                             (on the node) also while no server is in reach
+  skep agent                               goes on as the node that this machine is
+  skep agent pods                          (on the node) also while no server is in reach
   skep agent logs web-0 -f
 
 A node that has joined ignores --token, and knows the servers itself."
@@ -55,7 +55,7 @@ struct HereArgs {
 #[derive(Args, Clone, Debug)]
 struct RunArgs {
     /// Servers of the cluster, HOST:PORT
-    #[arg(long, value_name = "ADDRESS", value_delimiter = ',')]
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', value_parser = server_address)]
     join: Vec<String>,
     /// The token that lets this node in
     #[arg(long, env = "SKEP_TOKEN", hide_env_values = true)]

@@ -12,6 +12,7 @@ use skep_api::{
 };
 
 use crate::{
+    commands::config::renew::renew,
     context::Context,
     duration,
     output::{self, Table},
@@ -28,7 +29,7 @@ pub(crate) struct CaArgs {
 enum CaAction {
     /// Put a new CA in place of the present one; both are trusted until the old one retires
     Rotate {
-        /// How long the old CA stays trusted [default: until every machine has renewed its certificate]
+        /// How long the old CA stays trusted [default: 90d, the life of a certificate]
         #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
         retire_after: Option<Duration>,
     },
@@ -59,7 +60,15 @@ pub(crate) async fn run(args: CaArgs, ctx: &Context) -> anyhow::Result<ExitCode>
     };
     let authorities = client.rotate_ca(request).await?.into_inner().authorities;
     output::write(&table(&authorities, now()))?;
-    output::write("Machines renew their certificates by themselves; tokens made before pin the old CA.\n")?;
+    output::write(
+        "Machines renew their certificates by themselves. Join tokens made before are good until the old CA retires.\n",
+    )?;
+    match renew(ctx).await {
+        Ok(told) => output::write(&told.unwrap_or_default())?,
+        Err(error) => eprintln!(
+            "warning: the certificate in this config is of the old CA still, which retires: {error:#}; try `skep config renew`"
+        ),
+    }
     Ok(ExitCode::SUCCESS)
 }
 

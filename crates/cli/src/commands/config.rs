@@ -1,5 +1,7 @@
 //! `skep config`: the client's config file.
 
+pub(super) mod renew;
+
 use std::process::ExitCode;
 
 use anyhow::bail;
@@ -45,6 +47,8 @@ enum Action {
         /// The context's name
         name: String,
     },
+    /// Ask the cluster for a new certificate in place of the present one of the context's user
+    Renew,
     /// Take a context out of the file; its cluster and user stay
     DeleteContext {
         /// The context's name
@@ -83,6 +87,7 @@ pub(crate) async fn run(args: ConfigArgs, ctx: &Context) -> anyhow::Result<ExitC
         }
         Action::CurrentContext if config.current_context.is_empty() => bail!("current-context is not set"),
         Action::CurrentContext => output::write(&format!("{}\n", config.current_context))?,
+        Action::Renew => renew::run(ctx).await?,
         Action::UseContext { name } => use_context(config, &name, ctx)?,
         Action::DeleteContext { name } => delete_context(config, &name, ctx)?,
         Action::SetContext(change) => set_context(config, change, ctx)?,
@@ -157,7 +162,12 @@ fn contexts(config: &Config, show_headers: bool, names_only: bool) -> String {
 
 fn use_context(mut config: Config, name: &str, ctx: &Context) -> anyhow::Result<()> {
     if config.context(name).is_none() {
-        bail!("no context exists with the name: \"{name}\"");
+        let names: Vec<&str> = config.contexts.iter().map(|named| named.name.as_str()).collect();
+        bail!(
+            "no context exists with the name: \"{name}\" in {}; there are: {}",
+            ctx.config_path().display(),
+            names.join(", ")
+        );
     }
     name.clone_into(&mut config.current_context);
     config.save(ctx.config_path())?;

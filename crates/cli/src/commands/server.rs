@@ -11,7 +11,7 @@ use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{Args, Subcommand};
 
-pub(crate) use run::with_port;
+use run::{PORT, with_port};
 
 use crate::{context::Context, duration, policy_args::PolicyArgs};
 
@@ -24,13 +24,13 @@ pub(crate) const DATA_DIR: &str = "/var/lib/skep";
     args_conflicts_with_subcommands = true,
     after_help = "\
 Examples:
-  skep server --init --advertise 10.0.0.1                     the first server of a new cluster
-  skep token create --role server                             (there) lets others in
+  skep server --init --advertise 10.0.0.1  the first server of a new cluster
+  skep token create --role server          (there) lets others in
   skep server --join 10.0.0.1:7443 --token TOKEN --advertise 10.0.0.2
-  skep server                                                 goes on as the server that this machine is
-  skep server leave                                           takes this machine's server out of its cluster
-  skep server lock                                            from now on, it asks for a passphrase when it starts
-  skep server unlock                                          gives it the passphrase
+  skep server                              goes on as the server that this machine is
+  skep server leave                        takes this machine's server out of its cluster
+  skep server lock                         from now on, it asks for a passphrase when it starts
+  skep server unlock                       gives it the passphrase
 
 A server that is one already ignores --init and --join, so that the same command line starts it every time.
 --init writes the administrator's config to the file that --config or SKEP_CONFIG names, else to ~/.skep/config."
@@ -70,7 +70,7 @@ struct RunArgs {
     #[arg(long, conflicts_with = "join")]
     init: bool,
     /// Join the cluster of these servers, HOST:PORT
-    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', requires = "token")]
+    #[arg(long, value_name = "ADDRESS", value_delimiter = ',', value_parser = server_address, requires = "token")]
     join: Vec<String>,
     /// The token that lets this server in
     #[arg(long, env = "SKEP_TOKEN", hide_env_values = true)]
@@ -93,9 +93,9 @@ struct RunArgs {
     /// Addresses for pods, a /24 of them for each node; the same for all servers
     #[arg(long, value_name = "CIDR", default_value = "10.244.0.0/16")]
     pod_cidr: String,
-    /// How long pods that say nothing about it stay on a node that is lost; the same for all servers
-    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    eviction_seconds: u64,
+    /// How long pods that say nothing about it stay on a node that is lost, or never to move them; the same for all servers
+    #[arg(long, value_name = "SECONDS", value_parser = Eviction::parse, default_value = "30")]
+    eviction_seconds: Eviction,
     /// How pods are placed and moved; the same for all servers.
     #[command(flatten)]
     policy: PolicyArgs,
@@ -114,6 +114,38 @@ struct RunArgs {
         hide_env_values = true
     )]
     log_level: String,
+}
+
+/// After which time pods leave a node that is lost; `None` where they do not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Eviction(Option<Duration>);
+
+impl Eviction {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text == "never" {
+            return Ok(Self(None));
+        }
+        let seconds = text.parse().map(Duration::from_secs);
+        seconds
+            .map(|seconds| Self(Some(seconds)))
+            .map_err(|_| "write a number of seconds, or never".to_owned())
+    }
+}
+
+/// Servers of a cluster as they are named on the command line, each with its port.
+///
+/// # Errors
+/// Where one is no address; what to write.
+pub(crate) fn server_address(text: &str) -> Result<String, String> {
+    let address = with_port(text.trim(), PORT);
+    let is_address = address
+        .rsplit_once(':')
+        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));
+    if is_address && skep_trust::endpoint(&address).is_ok() {
+        Ok(address)
+    } else {
+        Err("write HOST or HOST:PORT, such as 10.0.0.1:7443".to_owned())
+    }
 }
 
 /// Runs the server, or does what the subcommand says.

@@ -88,8 +88,13 @@ pub(crate) async fn run(args: SnapshotArgs, ctx: &Context) -> anyhow::Result<Exi
         } => {
             let opener = sealing(seal, &passphrase).await?;
             let kept = save(&file, opener, ctx).await?;
+            let how = if skep_server::label_of(&file)?.is_some() {
+                "sealed with the passphrase"
+            } else {
+                "in the clear: it holds the secrets (--seal seals it)"
+            };
             output::write(&format!(
-                "Snapshot of revision {} saved to {}\n",
+                "Snapshot of revision {} saved to {}, {how}\n",
                 kept.revision,
                 file.display()
             ))?;

@@ -2,6 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
+use anyhow::bail;
 use clap::{Args, Subcommand, ValueEnum};
 use skep_api::{
     Time,
@@ -74,9 +75,12 @@ pub(crate) async fn run(args: TokenArgs, ctx: &Context) -> anyhow::Result<ExitCo
                 Role::Server => JoinRole::Server,
                 Role::Agent => JoinRole::Agent,
             };
+            if args.lifetime < Duration::from_secs(1) {
+                bail!("--lifetime: a token that lives less than a second lets nobody in: write such as 1h");
+            }
             let request = CreateTokenRequest {
                 role: role.into(),
-                lifetime_seconds: args.lifetime.as_secs().max(1),
+                lifetime_seconds: args.lifetime.as_secs(),
                 uses: args.uses,
             };
             let token = client.create_token(request).await?.into_inner().token;

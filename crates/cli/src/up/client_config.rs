@@ -10,7 +10,7 @@ const NAME: &str = "skep";
 /// The context that reaches the new cluster.
 pub(super) struct Written {
     /// Its name.
-    pub(super) context: &'static str,
+    pub(super) context: String,
     /// False where the config file already has another context that is used where none is named.
     pub(super) current: bool,
 }
@@ -30,13 +30,18 @@ pub(super) fn write(path: &Path, socket: &Path, token: &str) -> Option<Written> 
 fn merge(path: &Path, socket: &Path, token: &str) -> anyhow::Result<Written> {
     let before = Config::load(path)?.unwrap_or_default();
     let mut config = before.clone();
-    config.set_cluster(NAME, &server_address(socket), token);
+    let server = server_address(socket);
+    // A certificate for a cluster of several servers is not given up for this one.
+    let name = config.name_for(NAME, |cluster, user| {
+        cluster.server == server || user.client_certificate_data.is_empty()
+    });
+    config.set_cluster(&name, &server, token);
     if config != before {
         config.save(path)?;
     }
     Ok(Written {
-        context: NAME,
-        current: config.current_context == NAME,
+        current: config.current_context == name,
+        context: name,
     })
 }
 

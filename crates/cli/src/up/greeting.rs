@@ -78,7 +78,7 @@ mod tests {
             &ready,
             &agent,
             Some(&Written {
-                context: "skep",
+                context: "skep".to_owned(),
                 current: false,
             }),
         ));

@@ -146,9 +146,7 @@ async fn told(ready: &mut Option<oneshot::Receiver<Ready>>) -> Result<Ready, one
 fn advise(error: ServerError) -> anyhow::Error {
     match error {
         ServerError::Listen { address, source } => {
-            anyhow!(
-                "cannot listen on {address}: {source}; choose another address with --listen, or --listen none"
-            )
+            anyhow!("cannot listen on {address}: {source}; choose another address with --listen")
         }
         error => error.into(),
     }

@@ -248,10 +248,33 @@ fn a_locked_server_waits_for_its_passphrase_and_its_disk_tells_nothing() {
         "",
     );
 
-    // The lock, which takes effect at the next start.
+    // The lock, which the next start waits for; the key is another one at once.
+    let key = |server: &Server| {
+        let status = server.local(&["server", "status"], "").out;
+        let mut words = status.split(' ').skip_while(|word| *word != "key");
+        words.nth(1).map(str::to_owned)
+    };
+    let before = key(&server);
     let locked = server.local(&["server", "lock", "--passphrase-file", &right], "");
     assert_eq!(locked.code, 0, "{locked:?}");
-    assert!(locked.out.contains("Restart the server"), "{locked:?}");
+    assert!(locked.out.contains("forgotten the old one"), "{locked:?}");
+    server.wait_for("guarded by a passphrase");
+    let first = key(&server);
+    assert_ne!(first, before);
+    let refused = server.local(
+        &["server", "lock", "--rotate", "--old-passphrase-file", &wrong],
+        "",
+    );
+    assert!(
+        refused.code != 0 && refused.err.contains("does not fit"),
+        "{refused:?}"
+    );
+    let rotated = server.local(
+        &["server", "lock", "--rotate", "--old-passphrase-file", &right],
+        "",
+    );
+    assert!(rotated.out.contains("forgotten the old one"), "{rotated:?}");
+    assert_ne!(key(&server), first);
     let backups = server.data().join("server/backups");
     while whole(&backups).is_none() {
         assert!(begun.elapsed() < PATIENCE, "{}", server.log());
@@ -295,7 +318,20 @@ fn a_locked_server_waits_for_its_passphrase_and_its_disk_tells_nothing() {
     assert_eq!(server.telling(), Vec::<PathBuf>::new());
     server.stop();
 
-    // What is done to a folder that is locked.
+    // What is done to a folder that is locked, or none of a server's.
+    let elsewhere = server.path("elsewhere").display().to_string();
+    for command in ["lock", "recover"] {
+        let mut args = vec!["server", command, "--data-dir", &elsewhere];
+        if command == "recover" {
+            args.push("--the-others-are-lost");
+        }
+        let refused = server.skep(&args, "");
+        assert!(
+            refused.code != 0 && refused.err.contains("--data-dir"),
+            "{refused:?}"
+        );
+    }
+    assert!(!server.path("elsewhere").exists(), "nothing is made there");
     let backup = whole(&backups).unwrap().display().to_string();
     let refused = server.skep(&["snapshot", "inspect", &backup], "bricks\n");
     assert!(refused.err.contains("does not fit"), "{refused:?}");

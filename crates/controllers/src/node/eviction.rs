@@ -49,7 +49,7 @@ pub(super) fn evict(ctx: &Context<'_>, node: &Node, result: &mut Reconciled) {
 }
 
 /// When the pod has to leave because of the taint; never where `None`. Every pod tolerates for a while that its node is not
-/// ready or lost.
+/// ready or lost, or for ever, as the cluster is set up.
 fn leaves_at(ctx: &Context<'_>, pod: &Pod, taint: &Taint) -> Option<Time> {
     let added = taint.time_added.unwrap_or(ctx.now);
     let toleration = pod
@@ -59,7 +59,7 @@ fn leaves_at(ctx: &Context<'_>, pod: &Pod, taint: &Taint) -> Option<Time> {
         .find(|toleration| toleration.tolerates(taint));
     let patience = match toleration {
         Some(toleration) => Duration::from_secs(u64::try_from(toleration.toleration_seconds?).unwrap_or(0)),
-        None if taint.key == NOT_READY || taint.key == UNREACHABLE => ctx.settings.default_toleration,
+        None if taint.key == NOT_READY || taint.key == UNREACHABLE => ctx.settings.default_toleration?,
         None => Duration::ZERO,
     };
     Some(added.plus(patience))

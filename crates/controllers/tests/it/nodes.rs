@@ -173,6 +173,24 @@ fn patience_is_measured_from_the_taint_to_the_second() {
 }
 
 #[test]
+fn a_cluster_that_never_gives_a_node_up_leaves_its_pods_there_but_those_that_ask_to_go() {
+    let mut sim = Sim::new();
+    sim.settings.default_toleration = None;
+    sim.create(pod("usual").node("a"));
+    sim.create(
+        pod("hasty")
+            .node("a")
+            .tolerates_for("node.kubernetes.io/unreachable", 60),
+    );
+    sim.advance(10);
+    sim.kubelet.dead.insert("a".to_owned());
+    sim.advance(24 * 3600);
+    assert!(!sim.get::<Pod>("usual").metadata.is_deleting());
+    assert!(!sim.get::<Pod>("usual").is_ready(), "nobody knows how it is");
+    assert!(sim.get::<Pod>("hasty").metadata.is_deleting());
+}
+
+#[test]
 fn node_that_is_back_in_time_keeps_its_pods() {
     let mut sim = Sim::new();
     sim.create(pod("web").node("a"));

@@ -30,20 +30,40 @@ pub(crate) struct Home {
 }
 
 impl Home {
-    /// The home as it is, or as it begins. `bound` is where the server listens.
+    /// The home as it is, or as it begins. `bound` is where the server listens, `data_dir` the folder of its store.
     ///
     /// # Errors
     /// Where it cannot begin, or says something else of itself than the configuration.
     pub(crate) async fn open(
         config: &ClusterConfig,
+        data_dir: &Path,
         bound: SocketAddr,
         wire: &Wire,
         sealer: Sealer,
     ) -> Result<Self, ServerError> {
         let folder = config.home.clone();
         let address = advertised(&config.advertise, bound)?;
-        let record = match (Record::load(&folder)?, &config.begin) {
-            (Some(record), _) => record.resume(&folder, &config.name, &address)?,
+        let known = Record::load(&folder)?;
+        let known = match known {
+            Some(record) if !record.entered && !skep_store::is_in_use(data_dir)? => {
+                begin::waiting(record, &folder, config)?
+            }
+            known => known,
+        };
+        if known.is_none() {
+            check_name(&config.name)?;
+        }
+        let record = match (known, &config.begin) {
+            (Some(record), begin) => {
+                if record.entered && *begin != Begin::Resume {
+                    tracing::info!(
+                        id = record.id,
+                        name = record.name,
+                        "this machine is a server of a cluster already: --init and --join do nothing"
+                    );
+                }
+                record.resume(&folder, &config.name, &address)?
+            }
             (None, Begin::Resume) => return Err(nobody_yet(&folder)),
             (None, Begin::Init) => begin::init(&folder, &sealer, &config.name, &address)?,
             (None, Begin::Join { servers, token }) => {
@@ -146,7 +166,12 @@ impl Home {
 /// # Errors
 /// Where it is none's, or cannot be read.
 pub(crate) fn member_of(folder: &Path) -> Result<Member, ServerError> {
-    let record = Record::load(folder)?.ok_or_else(|| nobody_yet(folder))?;
+    let record = Record::load(folder)?.ok_or_else(|| {
+        ServerError::Config(format!(
+            "there is no server's data in {}: name the folder that the server was started with (--data-dir)",
+            folder.display()
+        ))
+    })?;
     Ok(Member::new(record.id, record.name, record.address))
 }
 
@@ -161,6 +186,16 @@ pub(crate) fn mark_entered(folder: &Path) -> Result<(), ServerError> {
         ..record
     }
     .save(folder)
+}
+
+/// A name that stands in lists, certificates and command lines.
+fn check_name(name: &str) -> Result<(), ServerError> {
+    match skep_api::names::dns_subdomain(name) {
+        Some(problem) => Err(ServerError::Config(format!(
+            "a server cannot be called `{name}`: a name {problem}; say another with --name"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// `host:port` with the port that is listened on in place of 0.
@@ -198,6 +233,13 @@ fn trust(error: impl std::fmt::Display) -> ServerError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_that_does_not_fit_a_list_is_refused() {
+        assert!(check_name("machine-1.example").is_ok());
+        let error = check_name("No Such").unwrap_err().to_string();
+        assert!(error.contains("`No Such`") && error.contains("--name"), "{error}");
+    }
 
     #[test]
     fn an_address_that_others_cannot_use_is_refused() {

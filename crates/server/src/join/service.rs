@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use skep_api::{
     ConditionStatus, Node, NodeConditionType, ObjectKey, names,
-    proto::{JoinRequest, JoinResponse, RejoinRequest, RenewRequest, RenewResponse, join_server::Join},
+    proto::{
+        JoinRequest, JoinResponse, JoinRole as WireRole, RejoinRequest, RenewRequest, RenewResponse,
+        join_server::Join,
+    },
 };
 use skep_state::State;
+use skep_store::Member;
 use skep_trust::{Certificate, Identity, JoinRole, Token, TrustError, Validity, verify_proof};
 use tonic::{Request, Response, Status};
 
@@ -17,7 +21,10 @@ use super::{
     own::server_names,
     servers, tokens,
 };
-use crate::{clock::now, core::Core, failure::Failure};
+use crate::{clock::now, core::Core, failure::Failure, peers::replaced_by};
+
+/// No server has this number.
+const NOBODY: u64 = 0;
 
 /// `skep.v1.Join`.
 #[derive(Clone)]
@@ -54,10 +61,12 @@ async fn join(core: &Core, request: JoinRequest) -> Result<JoinResponse, Status>
     let bearer = tokens::bearer(&request.csr_pem, &request.name)?;
     let state = core.read(false).await?;
     let role = tokens::check(&state, &token, &bearer)?.role;
+    check_role(role, request.role())?;
     let (identity, server_id) = match role {
         JoinRole::Agent => (newcomer_node(&state, &request.name)?, 0),
         JoinRole::Server => {
             check_address(&request.address)?;
+            newcomer_server(core, &request.name, &request.address).await?;
             let id = authorities::new_server_id(core).await?;
             let name = request.name.clone();
             (Identity::Server { id, name }, id)
@@ -76,11 +85,35 @@ async fn join(core: &Core, request: JoinRequest) -> Result<JoinResponse, Status>
     })
 }
 
+/// A token for servers lets no agent in, nor the other way round.
+fn check_role(role: JoinRole, wanted: WireRole) -> Result<(), Status> {
+    let (is_for, make) = match (role, wanted) {
+        (JoinRole::Agent, WireRole::Server) => ("agents and lets no server in", "server"),
+        (JoinRole::Server, WireRole::Agent) => ("servers and lets no agent in", "agent"),
+        _ => return Ok(()),
+    };
+    Err(denied(format!(
+        "the join token is for {is_for}: make another one with `skep token create --role {make}`"
+    )))
+}
+
+/// A server that the others would not let in gets no certificate, and spends no token.
+async fn newcomer_server(core: &Core, name: &str, address: &str) -> Result<(), Failure> {
+    check_name(name)?;
+    let known = core.store.members().await;
+    replaced_by(&Member::new(NOBODY, name, address), &known).map(drop)
+}
+
+fn check_name(name: &str) -> Result<(), Failure> {
+    match names::dns_subdomain(name) {
+        Some(problem) => Err(Failure::BadRequest(format!("name: `{name}` {problem}"))),
+        None => Ok(()),
+    }
+}
+
 /// A node's name is free for newcomers while no other machine lives by it.
 fn newcomer_node(state: &State, name: &str) -> Result<Identity, Failure> {
-    if let Some(problem) = names::dns_subdomain(name) {
-        return Err(Failure::BadRequest(format!("name: `{name}` {problem}")));
-    }
+    check_name(name)?;
     let ready = |node: &Node| {
         let conditions = &node.status.conditions;
         conditions.iter().any(|condition| {

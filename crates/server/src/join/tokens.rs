@@ -87,7 +87,11 @@ pub(super) async fn revoke(core: &Core, id: &str) -> Result<(), Failure> {
         .parse::<Token>()
         .map_or_else(|_| id.to_owned(), |token| token.id().to_owned());
     let state = core.read(false).await?;
-    let known = find(&state, &id).ok_or_else(|| Failure::NotFound(skep_api::Kind::Secret, key(&id)))?;
+    let known = find(&state, &id).ok_or_else(|| {
+        Failure::BadRequest(format!(
+            "there is no join token {id}: `skep token list` shows those there are"
+        ))
+    })?;
     let outcomes = core.propose("", vec![delete(&known)]).await?;
     match outcomes.into_iter().find_map(Result::err) {
         None | Some(Refusal::NotFound { .. }) => Ok(()),

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use skep_api::proto::{DismissRequest, peer_client::PeerClient};
-use skep_store::Member;
+use skep_store::{Member, MemberStatus, MembershipError, Role};
 use tokio::sync::watch;
 
 use super::failure;
@@ -36,6 +36,10 @@ impl Departure {
 /// Where it is alone, the only voter, or no server leads.
 pub(super) async fn leave(core: &Arc<Core>) -> Result<(), Failure> {
     let id = core.store.server_id();
+    let others_vote = |status: &MemberStatus| status.member.id != id && status.role == Role::Voter;
+    if !core.store.members().await.iter().any(others_vote) {
+        return Err(failure(MembershipError::LastVoter { id }));
+    }
     if core.leads() {
         // A leader that takes itself out leaves the others without one for a while.
         core.store.transfer_leader(None).await.map_err(failure)?;

@@ -1,6 +1,6 @@
 //! A new server is taken in: as a learner, and as a voter once it has caught up.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use skep_api::proto::{EnterRequest, peer_client::PeerClient};
 use skep_store::{Member, MemberStatus, MembershipError, Role};
@@ -73,7 +73,10 @@ async fn promote(core: &Core, id: u64) -> Result<(), Failure> {
 }
 
 /// The servers whose place a new one takes: what had its address cannot be alive, nor may one of its name be.
-fn replaced_by(member: &Member, known: &[MemberStatus]) -> Result<Vec<u64>, Failure> {
+///
+/// # Errors
+/// Where another server that lives has its name.
+pub(crate) fn replaced_by(member: &Member, known: &[MemberStatus]) -> Result<Vec<u64>, Failure> {
     let others = known.iter().filter(|status| status.member.id != member.id);
     let mut replaced = Vec::new();
     for other in others {
@@ -107,6 +110,7 @@ pub(crate) async fn knock(
         learner,
     };
     let mut pause = LOOK_EVERY;
+    let mut told: BTreeMap<&str, String> = BTreeMap::new();
     loop {
         for server in servers {
             let mut peer = PeerClient::new(channels.calls(server)?);
@@ -116,7 +120,17 @@ pub(crate) async fn knock(
                     tonic::Code::InvalidArgument | tonic::Code::PermissionDenied => {
                         return Err(status.message().to_owned());
                     }
-                    _ => tracing::info!(server, why = status.message(), "not let in yet"),
+                    _ if told
+                        .get(server.as_str())
+                        .is_some_and(|why| why == status.message()) => {}
+                    _ => {
+                        tracing::info!(
+                            server,
+                            why = status.message(),
+                            "not let in yet: it goes on asking"
+                        );
+                        told.insert(server, status.message().to_owned());
+                    }
                 },
             }
         }

@@ -4,7 +4,10 @@ mod opener;
 mod service;
 mod wait;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use skep_store::{Vault, VaultError};
 use skep_trust::{KeyFile, Keys, SealError, Sealer};
@@ -23,36 +26,47 @@ pub fn key_file(data_dir: &std::path::Path) -> PathBuf {
     data_dir.join(KEY_FILE)
 }
 
-/// Seals with a machine's key.
-struct KeyVault {
-    sealer: Sealer,
-    label: String,
-}
+/// Seals with a machine's key, which may change.
+pub(crate) struct KeyVault(RwLock<(Sealer, String)>);
 
 impl KeyVault {
-    fn of(sealer: Sealer, label: String) -> Arc<dyn Vault> {
-        Arc::new(Self { sealer, label })
+    fn of(sealer: Sealer, label: String) -> Arc<Self> {
+        Arc::new(Self(RwLock::new((sealer, label))))
+    }
+
+    /// Seals with the newest of these keys from now on.
+    fn change(&self, keys: &Keys) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = sealing(keys);
+    }
+
+    fn sealer(&self) -> Sealer {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).0.clone()
     }
 }
 
 /// What seals a store with these keys.
-pub(crate) fn vault(keys: &Keys) -> Arc<dyn Vault> {
+pub(crate) fn vault(keys: &Keys) -> Arc<KeyVault> {
+    let (sealer, label) = sealing(keys);
+    KeyVault::of(sealer, label)
+}
+
+fn sealing(keys: &Keys) -> (Sealer, String) {
     let sealer = keys.sealer();
     let label = format!("key {}", sealer.key_id());
-    KeyVault::of(sealer, label)
+    (sealer, label)
 }
 
 impl Vault for KeyVault {
     fn label(&self) -> String {
-        self.label.clone()
+        self.0.read().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
     fn seal(&self, place: &[u8], plain: &[u8]) -> Vec<u8> {
-        self.sealer.seal(place, plain)
+        self.sealer().seal(place, plain)
     }
 
     fn open(&self, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
-        self.sealer.open(place, sealed).map_err(|error| match error {
+        self.sealer().open(place, sealed).map_err(|error| match error {
             SealError::OtherKey(id) => VaultError::NoKey(format!(
                 "with key {id}, which is not at hand: restore the file {KEY_FILE} that held it"
             )),

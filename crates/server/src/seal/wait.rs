@@ -3,9 +3,9 @@
 use std::{convert::Infallible, future::Ready, marker::PhantomData, sync::Arc, task, time::Duration};
 
 use skep_api::proto::{
-    SealStatus, SealStatusRequest, UnlockRequest, UnlockResponse, cluster_server::ClusterServer,
-    members_server::MembersServer, node_server::NodeServer, seal_server::Seal, seal_server::SealServer,
-    trust_server::TrustServer,
+    ReloadRequest, ReloadResponse, SealStatus, SealStatusRequest, UnlockRequest, UnlockResponse,
+    cluster_server::ClusterServer, members_server::MembersServer, node_server::NodeServer, seal_server::Seal,
+    seal_server::SealServer, trust_server::TrustServer,
 };
 use skep_trust::{Keys, LockedKey, SealError};
 use tokio::{
@@ -99,6 +99,10 @@ impl Seal for Waiting {
             guarded: true,
             key_id: String::new(),
         }))
+    }
+
+    async fn reload(&self, _: Request<ReloadRequest>) -> Result<Response<ReloadResponse>, Status> {
+        Err(Status::failed_precondition(WAITS))
     }
 
     async fn unlock(&self, request: Request<UnlockRequest>) -> Result<Response<UnlockResponse>, Status> {

@@ -70,21 +70,25 @@ impl Cluster {
         made.token.parse().unwrap()
     }
 
+    /// As a node.
     async fn join(&self, token: &Token, name: &str) -> Result<Joined, EnrollError> {
-        self.join_by(&KeyPairFile::generate(), token, name).await
+        self.join_at(&KeyPairFile::generate(), token, name, "").await
     }
 
     async fn join_by(&self, key: &KeyPairFile, token: &Token, name: &str) -> Result<Joined, EnrollError> {
+        self.join_at(key, token, name, "").await
+    }
+
+    /// As a server at this address, or as a node where it is empty.
+    async fn join_at(
+        &self,
+        key: &KeyPairFile,
+        token: &Token,
+        name: &str,
+        address: &str,
+    ) -> Result<Joined, EnrollError> {
         let servers = [self.address.clone()];
-        within(join(
-            &Wire::default(),
-            &servers,
-            token,
-            key,
-            name,
-            "10.9.8.7:7443",
-        ))
-        .await
+        within(join(&Wire::default(), &servers, token, key, name, address)).await
     }
 
     /// A node that has joined and is known to the cluster.
@@ -316,8 +320,13 @@ async fn the_secret_of_a_token_is_not_in_the_state() {
 async fn each_server_gets_a_number_of_its_own_and_an_agents_token_makes_no_server() {
     let cluster = Cluster::start().await;
     let token = cluster.token(JoinRole::Server, 0).await;
-    let first = cluster.join(&token, "beta").await.unwrap();
-    let second = cluster.join(&token, "beta").await.unwrap();
+    let beta_at = async |token| {
+        cluster
+            .join_at(&KeyPairFile::generate(), token, "beta", "10.9.8.7:7443")
+            .await
+    };
+    let first = beta_at(&token).await.unwrap();
+    let second = beta_at(&token).await.unwrap();
     assert_eq!((first.server_id, second.server_id), (2, 3));
     let identity = |joined: &Joined| joined.credentials.identity().clone();
     let beta = |id| Identity::Server {
@@ -325,7 +334,13 @@ async fn each_server_gets_a_number_of_its_own_and_an_agents_token_makes_no_serve
         name: "beta".to_owned(),
     };
     assert_eq!((identity(&first), identity(&second)), (beta(2), beta(3)));
+    let why = refused(cluster.join(&token, "beta").await);
+    expect![[r#"the join token is for servers and lets no agent in: make another one with `skep token create --role agent`"#]]
+        .assert_eq(&why);
     let token = cluster.token(JoinRole::Agent, 0).await;
+    let why = refused(beta_at(&token).await);
+    expect![[r#"the join token is for agents and lets no server in: make another one with `skep token create --role server`"#]]
+        .assert_eq(&why);
     let node = cluster.join(&token, "beta").await.unwrap();
     assert_eq!(
         identity(&node),
@@ -333,6 +348,51 @@ async fn each_server_gets_a_number_of_its_own_and_an_agents_token_makes_no_serve
             name: "beta".to_owned()
         }
     );
+}
+
+#[tokio::test]
+async fn a_server_that_would_not_be_let_in_spends_no_token() {
+    let cluster = Cluster::start().await;
+    let token = cluster.token(JoinRole::Server, 1).await;
+    let own = {
+        let listed = MembersClient::new(cluster.server.channel.clone())
+            .list(ListMembersRequest {})
+            .await;
+        listed.unwrap().into_inner().members[0].name.clone()
+    };
+    let why = refused(
+        cluster
+            .join_at(&KeyPairFile::generate(), &token, &own, "10.9.8.7:7443")
+            .await,
+    );
+    assert!(why.contains("is in the cluster already"), "{why}");
+    let why = refused(
+        cluster
+            .join_at(&KeyPairFile::generate(), &token, "No Such", "10.9.8.7:7443")
+            .await,
+    );
+    assert!(why.contains("must consist of lower-case letters"), "{why}");
+    let listed = cluster.trust().list_tokens(ListTokensRequest {}).await.unwrap();
+    assert_eq!(listed.into_inner().tokens[0].uses_left, Some(1));
+    cluster
+        .join_at(&KeyPairFile::generate(), &token, "beta", "10.9.8.7:7443")
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_token_of_another_cluster_is_told_at_once() {
+    let (cluster, other) = (Cluster::start().await, Cluster::start().await);
+    let token = other.token(JoinRole::Agent, 0).await;
+    let error = cluster.join(&token, "a").await.unwrap_err();
+    assert!(matches!(error, EnrollError::Stranger(_)), "{error}");
+    assert!(error.to_string().contains(&cluster.address), "{error}");
+    // Where one of several is none of the cluster's, the others are asked all the same.
+    let servers = [cluster.address.clone(), other.address.clone()];
+    let key = KeyPairFile::generate();
+    within(join(&Wire::default(), &servers, &token, &key, "a", ""))
+        .await
+        .unwrap();
 }
 
 #[tokio::test]

@@ -148,6 +148,12 @@ impl Snapshots {
         self.dir.join(format!("incoming-{transfer:016x}.tmp"))
     }
 
+    /// Does some work while no snapshot comes or goes. Blocks.
+    pub(crate) fn unchanged<T>(&self, work: impl FnOnce(&Path) -> T) -> T {
+        let _busy = self.lock();
+        work(&self.dir)
+    }
+
     /// What seals them.
     pub(crate) fn seal(&self) -> &Seal {
         &self.seal

@@ -79,9 +79,9 @@ async fn a_damaged_file_is_told_from_a_good_one_and_a_used_folder_from_an_empty_
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&path, &bytes).unwrap();
-    assert!(matches!(inspect(&path, None), Err(OpenError::Snapshot { .. })));
+    assert!(matches!(inspect(&path, None), Err(OpenError::Copy { .. })));
     let error = restore(&path, None, &of(&folder.path().join("new"), member(1))).unwrap_err();
-    assert!(matches!(error, OpenError::Snapshot { .. }), "{error}");
+    assert!(matches!(error, OpenError::Copy { .. }), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

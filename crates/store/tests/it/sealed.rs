@@ -5,7 +5,7 @@ use std::{
     io::Write,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, RwLock},
     time::Duration,
 };
 
@@ -43,6 +43,29 @@ impl Vault for Ring {
             SealError::OtherKey(id) => VaultError::NoKey(format!("with key {id}, which is not at hand")),
             other => VaultError::Changed(other.to_string()),
         })
+    }
+}
+
+/// A vault whose keys change.
+struct Changing(RwLock<Arc<dyn Vault>>);
+
+impl Changing {
+    fn now(&self) -> Arc<dyn Vault> {
+        self.0.read().unwrap().clone()
+    }
+}
+
+impl Vault for Changing {
+    fn label(&self) -> String {
+        self.now().label()
+    }
+
+    fn seal(&self, place: &[u8], plain: &[u8]) -> Vec<u8> {
+        self.now().seal(place, plain)
+    }
+
+    fn open(&self, place: &[u8], sealed: &[u8]) -> Result<Vec<u8>, VaultError> {
+        self.now().open(place, sealed)
     }
 }
 
@@ -180,6 +203,59 @@ async fn a_changed_key_seals_everything_anew() {
         refusal(sealed(dir.path(), &[1])).await,
         OpenError::Sealed { .. }
     ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_changes_while_the_store_runs() {
+    let dir = used_folder(|config| config.vault(ring(&[1]))).await;
+    let vault = Arc::new(Changing(RwLock::new(ring(&[1]))));
+    let config = StoreConfig::new(dir.path()).vault(vault.clone());
+    let store = open(config).await;
+    let writer = tokio::spawn({
+        let store = store.clone();
+        async move {
+            let mut count = 0;
+            while store
+                .state()
+                .list::<skep_api::ConfigMap>(None)
+                .all(|map| map.metadata.name != "end")
+            {
+                write(&store, &format!("w{count}"), 100).await.unwrap();
+                count += 1;
+            }
+            count
+        }
+    });
+    *vault.0.write().unwrap() = ring(&[2, 1]);
+    store.reseal().await.unwrap();
+    // Nothing that is there needs the old key, nor does what comes.
+    *vault.0.write().unwrap() = ring(&[2]);
+    write(&store, "end", 100).await.unwrap();
+    let count = writer.await.unwrap();
+    store.reseal().await.unwrap();
+    store.snapshot().await.unwrap();
+    store.shutdown().await;
+    for path in files_in(&dir.path().join("backups")) {
+        inspect(&path, Some(ring(&[2]))).unwrap();
+    }
+    assert_complete(sealed(dir.path(), &[2])).await;
+    let store = Store::open(sealed(dir.path(), &[2])).await.unwrap();
+    let state = store.read().await.unwrap();
+    assert!((0..count).all(|number| has(&state, &format!("w{number}"))));
+    store.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_changes_in_a_store_that_nobody_writes_to() {
+    let dir = used_folder(|config| config.vault(ring(&[1]))).await;
+    let vault = Arc::new(Changing(RwLock::new(ring(&[1]))));
+    let store = open(StoreConfig::new(dir.path()).vault(vault.clone())).await;
+    for key in 2..5 {
+        *vault.0.write().unwrap() = ring(&[key, key - 1]);
+        store.reseal().await.unwrap();
+    }
+    store.shutdown().await;
+    assert_complete(sealed(dir.path(), &[4])).await;
 }
 
 #[tokio::test]

@@ -93,6 +93,11 @@ impl Sealer {
         hex(self.shared.keys[0].id)
     }
 
+    /// Whether it opens what the key of this name sealed.
+    pub fn knows(&self, key_id: &str) -> bool {
+        self.shared.keys.iter().any(|root| hex(root.id) == key_id)
+    }
+
     /// Seals bytes for one place: `context` names it (such as a key in a database) and must be given to open them.
     /// The result is longer by [`Sealer::OVERHEAD_BYTES`].
     pub fn seal(&self, context: &[u8], plain: &[u8]) -> Vec<u8> {

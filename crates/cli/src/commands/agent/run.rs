@@ -7,12 +7,7 @@ use skep_agent::{AgentConfig, ServerAddress, TlsFiles};
 use skep_server::Ready;
 
 use super::RunArgs;
-use crate::{
-    commands::server::with_port,
-    up::{checks, data_dir, logging, notify, parts::Parts},
-};
-
-const PORT: u16 = 7443;
+use crate::up::{checks, data_dir, logging, notify, parts::Parts};
 
 /// Runs the agent until a signal ends it.
 ///
@@ -42,7 +37,7 @@ fn config(args: &RunArgs, folder: &Path) -> anyhow::Result<AgentConfig> {
     let mut config = AgentConfig {
         data_dir: folder.to_owned(),
         server: ServerAddress::Tls {
-            addresses: args.join.iter().map(|server| with_port(server, PORT)).collect(),
+            addresses: args.join.clone(),
             files,
             join_token: args.token.clone(),
         },

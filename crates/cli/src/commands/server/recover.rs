@@ -39,6 +39,7 @@ pub(super) async fn run(args: &RecoverArgs) -> anyhow::Result<ExitCode> {
         bail!("{WARNING}");
     }
     let folder = args.here.data_dir.clone();
+    skep_server::check_home(&folder)?;
     let mut keys = passphrase::keys_of(&folder.join("server"), &args.passphrase).await?;
     let recover = move || skep_server::recover(&folder, &folder.join("server"), &mut keys);
     let recovered = tokio::task::spawn_blocking(recover).await??;

@@ -12,7 +12,7 @@ use crate::up::{data_dir, logging, notify, parts::Parts};
 
 mod admin_config;
 
-const PORT: u16 = 7443;
+pub(super) const PORT: u16 = 7443;
 
 /// Runs the server until a signal ends it, or it is taken out of its cluster.
 ///
@@ -54,7 +54,7 @@ fn config(args: &RunArgs, folder: &Path) -> ServerConfig {
         data_dir: folder.join("server"),
         socket: folder.join("skep.sock"),
         pod_cidr: args.pod_cidr.clone(),
-        eviction: std::time::Duration::from_secs(args.eviction_seconds),
+        eviction: args.eviction_seconds.0,
         cluster: Some(cluster(args, folder.to_owned())),
         ..ServerConfig::new("")
     };
@@ -66,7 +66,7 @@ fn cluster(args: &RunArgs, home: PathBuf) -> ClusterConfig {
     let begin = match (&args.token, args.init) {
         (_, true) => Begin::Init,
         (Some(token), _) if !args.join.is_empty() => Begin::Join {
-            servers: args.join.iter().map(|server| with_port(server, PORT)).collect(),
+            servers: args.join.clone(),
             token: token.clone(),
         },
         _ => Begin::Resume,
@@ -89,7 +89,7 @@ fn server_name(args: &RunArgs) -> String {
 }
 
 /// `host:port`, where only the host is given. An IPv6 address alone gets its brackets.
-pub(crate) fn with_port(address: &str, port: u16) -> String {
+pub(super) fn with_port(address: &str, port: u16) -> String {
     if address.parse::<std::net::Ipv6Addr>().is_ok() {
         return format!("[{address}]:{port}");
     }
@@ -104,6 +104,26 @@ pub(crate) fn with_port(address: &str, port: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_is_none_is_refused_before_anybody_is_asked() {
+        use super::super::server_address;
+        assert_eq!(server_address("10.0.0.1").as_deref(), Ok("10.0.0.1:7443"));
+        for wrong in ["bad addr", "", "a:x", "a:0", ":7443", "https://a:7443"] {
+            assert!(server_address(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn pods_of_a_lost_node_leave_after_a_while_or_never() {
+        use super::super::Eviction;
+        assert_eq!(
+            Eviction::parse("5"),
+            Ok(Eviction(Some(std::time::Duration::from_secs(5))))
+        );
+        assert_eq!(Eviction::parse("never"), Ok(Eviction(None)));
+        assert!(Eviction::parse("soon").unwrap_err().contains("or never"));
+    }
 
     #[test]
     fn a_port_is_added_where_there_is_none() {
