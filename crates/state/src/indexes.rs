@@ -1,9 +1,11 @@
-//! Where to find objects by uid, by owner and by node.
+//! Where to find objects by uid, by owner and by node, and how many pods each owner has.
 
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 use skep_api::{Kind, Object, ObjectKey};
+
+use crate::tallies::{PodGroup, Tallies};
 
 /// Entries share the keys of the tables and the uids among themselves, so an entry is a few words.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -13,6 +15,7 @@ pub(crate) struct Indexes {
     owners: OrdSet<(Arc<str>, Kind, Arc<ObjectKey>)>,
     /// Pods by node; unbound pods are at the empty name.
     pods: OrdSet<(Arc<str>, Arc<ObjectKey>)>,
+    tallies: Tallies,
 }
 
 impl Indexes {
@@ -38,11 +41,16 @@ impl Indexes {
             .map(|(_, key)| &**key)
     }
 
+    pub(crate) fn pods_managed_by(&self, owner: &str) -> &[PodGroup] {
+        self.tallies.of(owner)
+    }
+
     /// Follows an object from one version to the next; `None` where it was not there or is no more.
     pub(crate) fn follow(&mut self, key: &Arc<ObjectKey>, before: Option<&Object>, after: Option<&Object>) {
         self.follow_uid(key, before, after);
         self.follow_owners(key, before, after);
         self.follow_node(key, before, after);
+        self.tallies.follow(before, after);
     }
 
     fn follow_uid(&mut self, key: &Arc<ObjectKey>, before: Option<&Object>, after: Option<&Object>) {

@@ -13,6 +13,7 @@ mod rules;
 mod snapshot;
 mod state;
 mod table;
+mod tallies;
 mod weight;
 
 pub use change::{
@@ -23,3 +24,4 @@ pub use requests::{REQUESTS_MAX, REQUESTS_WEIGHT_MAX};
 pub use rules::{FOREGROUND_FINALIZER, ORPHAN_FINALIZER};
 pub use snapshot::{Record, Restore, RestoreError};
 pub use state::State;
+pub use tallies::{PodCounts, PodGroup};

@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use skep_api::{Kind, Object, ObjectKey, ObjectMeta, OwnerReference};
+use skep_api::{
+    Condition, ConditionStatus, Kind, Object, ObjectKey, ObjectMeta, OwnerReference, Pod, PodPhase,
+    well_known,
+};
 use skep_state::{
-    Change, DeleteOptions, Effect, Entry, Outcome, Precondition, Propagation, Restore, State, StateEvent,
-    Verb,
+    Change, DeleteOptions, Effect, Entry, Outcome, PodCounts, Precondition, Propagation, Restore, State,
+    StateEvent, Verb,
 };
 use skep_testkit::{at, config_map, deployment, namespace, node, pod};
 
@@ -171,6 +174,7 @@ fn owned_by(owner: &str) -> OwnerReference {
     OwnerReference {
         uid: format!("owner-{owner}"),
         name: owner.to_owned(),
+        controller: owner != "c",
         ..OwnerReference::default()
     }
 }
@@ -179,7 +183,14 @@ fn changed(object: &Object, act: &Act) -> Object {
     let mut object = object.clone();
     let meta = object.meta_mut();
     match act {
-        Act::Label(number) => drop(meta.labels.insert("k".to_owned(), number.to_string())),
+        Act::Label(number) => {
+            meta.labels.insert("k".to_owned(), number.to_string());
+            let marks = &mut meta.annotations;
+            match number {
+                2 => drop(marks.insert(well_known::REPLACED_UNTIL.to_owned(), String::new())),
+                _ => drop(marks.remove(well_known::REPLACED_UNTIL)),
+            }
+        }
         Act::Own(owner) => meta.owner_references = owner.iter().map(|owner| owned_by(owner)).collect(),
         Act::Finalize(true) => meta.finalizers.push("x/two".to_owned()),
         Act::Finalize(false) => meta.finalizers.clear(),
@@ -200,7 +211,16 @@ fn changed(object: &Object, act: &Act) -> Object {
 fn reported(object: &Object, number: u8) -> Object {
     let mut object = object.clone();
     match &mut object {
-        Object::Pod(pod) => pod.status.message = number.to_string(),
+        Object::Pod(pod) => {
+            pod.status.message = number.to_string();
+            pod.status.phase = [PodPhase::Pending, PodPhase::Running, PodPhase::Failed][usize::from(number)];
+            let ready = if number == 1 {
+                ConditionStatus::True
+            } else {
+                ConditionStatus::False
+            };
+            Condition::set(&mut pod.status.conditions, Condition::new("Ready", ready, "", ""));
+        }
         Object::Deployment(web) => web.status.replicas = i32::from(number),
         Object::Node(node) => node.status.node_info.kernel_version = number.to_string(),
         _ => {}
@@ -239,7 +259,39 @@ fn by_index(state: &State) -> Vec<String> {
         let keys: Vec<_> = pods.iter().map(|pod| pod.metadata.key().to_string()).collect();
         keys.join(" ")
     });
-    found.chain(pods).collect()
+    let owners = owners.iter().map(|owner| {
+        let groups = state.pods_managed_by(owner).iter();
+        let told: BTreeSet<_> = groups
+            .map(|group| format!("{:?} {:?}", group.labels, group.counts))
+            .collect();
+        format!("{owner} {told:?}")
+    });
+    found.chain(pods).chain(owners).collect()
+}
+
+/// The pods that an owner manages, counted one by one.
+fn counted(state: &State, owner: &str) -> String {
+    let managed = state.list::<Pod>(None).filter(|pod| {
+        pod.metadata
+            .controller()
+            .is_some_and(|managing| managing.uid == owner)
+    });
+    let mut by_labels: BTreeMap<_, PodCounts> = BTreeMap::new();
+    for pod in managed {
+        let counts = by_labels.entry(&pod.metadata.labels).or_default();
+        let active = !pod.is_terminal() && !pod.metadata.is_deleting();
+        counts.all += 1;
+        counts.ended += usize::from(pod.is_terminal());
+        counts.active += usize::from(active);
+        counts.ready += usize::from(active && pod.is_ready());
+        let marked = pod.metadata.annotations.contains_key(well_known::REPLACED_UNTIL);
+        counts.replaced += usize::from(active && marked);
+    }
+    let told: BTreeSet<_> = by_labels
+        .iter()
+        .map(|(labels, counts)| format!("{labels:?} {counts:?}"))
+        .collect();
+    format!("{owner} {told:?}")
 }
 
 /// The same by looking at every object.
@@ -275,6 +327,7 @@ fn by_scan(state: &State) -> Vec<String> {
                 .join(" "),
         );
     }
+    found.extend(NAMES.map(|name| counted(state, &format!("owner-{name}"))));
     found
 }
 
