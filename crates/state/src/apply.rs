@@ -6,6 +6,7 @@ use skep_api::{Kind, Object, ObjectKey, Time};
 
 use crate::{
     Applied, Change, Effect, Entry, Outcome, Refusal, State, StateEvent, Verb,
+    copies::{Copies, nothing_before},
     rules::{self, Step},
     weight::{BESIDES_TEXT, event_weight, outcome_weight},
 };
@@ -24,9 +25,13 @@ impl State {
         if let Some(outcomes) = self.requests.get(&entry.request_id) {
             return outcomes.to_vec();
         }
+        let mut copies = Copies::among(&entry.changes);
         let changes = entry.changes.into_iter();
         let outcomes: Vec<_> = changes
-            .map(|change| self.apply_change(change, entry.now))
+            .map(|change| {
+                let (change, is_copy) = copies.unfold(change)?;
+                self.apply_change(change, is_copy, entry.now)
+            })
             .collect();
         if !entry.request_id.is_empty() {
             let weight = outcomes.iter().map(outcome_weight).sum();
@@ -58,12 +63,16 @@ impl State {
         self.requests.get(request_id)
     }
 
-    fn apply_change(&mut self, change: Change, now: Time) -> Outcome {
+    fn apply_change(&mut self, change: Change, is_copy: bool, now: Time) -> Outcome {
         if let Verb::All(changes) = change.verb {
             return self.apply_all(changes, now);
         }
         let mut budgets = Vec::new();
-        let weight = news_of(&change);
+        let weight = if is_copy {
+            Some(BESIDES_TEXT)
+        } else {
+            news_of(&change)
+        };
         let step = self.decide(change, now, &mut budgets)?;
         for budget in budgets {
             self.put(budget, None);
@@ -79,7 +88,7 @@ impl State {
         let mut trial = self.clone();
         let mut last = Err(Refusal::Invalid("there is nothing to do".to_owned()));
         for change in changes {
-            last = Ok(trial.apply_change(change, now)?);
+            last = Ok(trial.apply_change(change, false, now)?);
         }
         *self = trial;
         last
@@ -96,6 +105,8 @@ impl State {
                 }
                 Ok(step)
             }
+            // Said in full before.
+            Verb::CreateLike { .. } => Err(nothing_before()),
             Verb::Update(object) => {
                 let current = rules::present(self, object.kind(), &object.key(), only_if)?;
                 let step = rules::update(current, *object)?;

@@ -5,6 +5,7 @@
 
 mod apply;
 mod change;
+mod copies;
 mod history;
 mod indexes;
 mod quotas;
@@ -19,6 +20,7 @@ mod weight;
 pub use change::{
     Applied, Change, DeleteOptions, Effect, Entry, Outcome, Precondition, Propagation, Refusal, Verb,
 };
+pub use copies::fold_copies;
 pub use history::{Compacted, HISTORY_EVENTS_MAX, HISTORY_WEIGHT_MAX, StateEvent};
 pub use requests::{REQUESTS_MAX, REQUESTS_WEIGHT_MAX};
 pub use rules::{FOREGROUND_FINALIZER, ORPHAN_FINALIZER};

@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use skep_controllers::{Draft, Origin};
-use skep_state::{Change, Outcome};
+use skep_state::{Change, Outcome, fold_copies};
 use skep_store::ProposeError;
 
 use crate::{clock::now, core::Core};
@@ -59,7 +59,7 @@ async fn write(changes: Vec<Change>, core: &Core) -> Vec<Written> {
     let entry = skep_state::Entry {
         request_id: String::new(),
         now: now(),
-        changes,
+        changes: fold_copies(changes),
     };
     match core.store.propose(entry).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),

@@ -10,7 +10,7 @@ use skep_api::{
 };
 use skep_state::{
     Change, DeleteOptions, Effect, Entry, Outcome, PodCounts, Precondition, Propagation, Restore, State,
-    StateEvent, Verb,
+    StateEvent, Verb, fold_copies,
 };
 use skep_testkit::{at, config_map, deployment, namespace, node, pod};
 
@@ -502,6 +502,21 @@ proptest! {
             if alone.is_empty() {
                 prop_assert!(state == before, "and on its own it changes nothing at all");
             }
+        }
+    }
+
+    #[test]
+    fn copies_that_are_said_once_come_to_the_same(wishes in wishes(), size in 1usize..9) {
+        let (mut state, mut folding) = (State::default(), State::default());
+        for (number, wishes) in wishes.chunks(size).enumerate() {
+            let changes = wishes.iter().enumerate();
+            let changes = changes.filter_map(|(place, wish)| wish.change(&state, number * size + place));
+            let entry = Entry { request_id: String::new(), now: at(number as u64), changes: changes.collect() };
+            let folded = Entry { changes: fold_copies(entry.changes.clone()), ..entry.clone() };
+            let folded: Entry = serde_json::from_slice(&serde_json::to_vec(&folded).unwrap()).unwrap();
+            prop_assert_eq!(state.apply(&entry), folding.apply(&folded));
+            prop_assert!(state == folding);
+            prop_assert_eq!(by_index(&state), by_index(&folding));
         }
     }
 
