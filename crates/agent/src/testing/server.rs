@@ -170,6 +170,7 @@ impl FakeServer {
             upserts,
             removals,
             revision: 1,
+            ..Assignments::default()
         }))
         .await;
     }
