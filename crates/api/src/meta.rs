@@ -74,6 +74,39 @@ impl ObjectMeta {
         self.owner_references.iter().find(|owner| owner.controller)
     }
 
+    /// True where the two differ in nothing but the revision: what is wanted is the same, as the generation says.
+    pub fn is_same_but_for_revision(&self, other: &Self) -> bool {
+        [&self.name, &self.uid] == [&other.name, &other.uid] && self.is_like(other)
+    }
+
+    /// True where the two differ in nothing but name, uid and revision.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let Self {
+            name: _,
+            generate_name,
+            namespace,
+            labels,
+            annotations,
+            uid: _,
+            resource_version: _,
+            generation,
+            creation_timestamp,
+            deletion_timestamp,
+            deletion_grace_period_seconds,
+            owner_references,
+            finalizers,
+        } = self;
+        *generation == other.generation
+            && *deletion_timestamp == other.deletion_timestamp
+            && *deletion_grace_period_seconds == other.deletion_grace_period_seconds
+            && *creation_timestamp == other.creation_timestamp
+            && *labels == other.labels
+            && *annotations == other.annotations
+            && *finalizers == other.finalizers
+            && *owner_references == other.owner_references
+            && [generate_name, namespace] == [&other.generate_name, &other.namespace]
+    }
+
     /// The last change's revision; 0 before the first.
     pub fn revision(&self) -> u64 {
         self.resource_version.parse().unwrap_or(0)

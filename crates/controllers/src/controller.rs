@@ -63,6 +63,8 @@ pub struct Reconciled {
     pub events: Vec<EventNote>,
     /// When to look at the key again though nothing changes, in place of what was asked for earlier; never where `None`.
     pub again_in: Option<Duration>,
+    /// How long the key rests: a change of a status alone wakes it no earlier. All else does at once.
+    pub rest: Duration,
 }
 
 impl Reconciled {

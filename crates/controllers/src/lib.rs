@@ -7,6 +7,7 @@
 pub mod admission;
 mod adoption;
 mod controller;
+mod count;
 mod defaults;
 mod deployment;
 mod disruption;

@@ -1,6 +1,10 @@
 //! Replica sets: as many pods as there should be.
 
-use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use skep_api::{
     Condition, ConditionStatus, Kind, LabelSelector, Namespace, ObjectKey, ObjectMeta, OwnerReference, Pod,
@@ -10,6 +14,7 @@ use skep_state::{Change, DeleteOptions, Entry, Refusal, State, StateEvent};
 
 use crate::{
     Context, Controller, EventNote, Reconciled, admission,
+    count::{Count, at_a_glance, rest},
     hash::{fnv, word},
     pods::{
         counts_differently, dependents, is_active, is_replaced, owners_of_kind, replaced_until, replicas,
@@ -69,41 +74,24 @@ impl Controller for ReplicaSetController {
         let Some(set) = ctx.state.get::<ReplicaSet>(key) else {
             return result;
         };
-        let pods: Vec<&Pod> = dependents::<Pod>(ctx.state, &set.metadata.uid)
-            .filter(|pod| is_active(pod) && set.spec.selector.matches(&pod.metadata.labels))
-            .collect();
-        let (leaving, staying): (Vec<&Pod>, Vec<&Pod>) =
-            pods.iter().copied().partition(|pod| is_replaced(pod, ctx.now));
-        let wanted = usize::try_from(set.spec.replicas).unwrap_or(0);
+        let resizes = !set.metadata.is_deleting() && !waits_for_adoption(ctx.state, set);
+        let selected = |labels: &BTreeMap<String, String>| set.spec.selector.matches(labels);
+        let glance = at_a_glance(ctx.state, set, set.spec.min_ready_seconds, ctx.now, selected);
         let mut failure = None;
-        if !set.metadata.is_deleting() && !waits_for_adoption(ctx.state, set) {
-            if staying.len() < wanted {
-                failure = create(ctx, set, wanted - staying.len(), &mut result);
-            } else if staying.len() > wanted {
-                // Those that are to be replaced go first: nobody waits for their replacements any more.
-                let surplus = pods.len() - wanted;
-                let first = ranked(ctx, set, &leaving).into_iter();
-                let then = ranked(ctx, set, &staying).into_iter();
-                delete(
-                    ctx,
-                    set,
-                    first.chain(then).take(surplus.min(PODS_PER_PASS_MAX)).collect(),
-                    &mut result,
-                );
+        let count = match glance.filter(|count| !resizes || count.active <= set.spec.replicas) {
+            Some(count) => {
+                let missing = usize::try_from(set.spec.replicas - count.active).unwrap_or(0);
+                if resizes && missing > 0 {
+                    failure = create(ctx, set, missing, &mut result);
+                }
+                count
             }
+            None => look_at_each(ctx, set, resizes, &mut failure, &mut result),
+        };
+        if result.changes.is_empty() {
+            result.rest = rest(set.spec.replicas);
         }
-        for pod in &leaving {
-            result.again_at(ctx.now, replaced_until(pod).unwrap_or(ctx.now));
-        }
-        let available_at = |pod: &&Pod| pod.available_at(set.spec.min_ready_seconds);
-        for time in pods
-            .iter()
-            .filter_map(available_at)
-            .filter(|time| *time > ctx.now)
-        {
-            result.again_at(ctx.now, time);
-        }
-        let mut status = status(set, &pods, ctx.now);
+        let mut status = status(set, count);
         note_failure(&mut status, failure, ctx.now);
         if status != set.status {
             result.changes.push(Change::update_status(ReplicaSet {
@@ -113,6 +101,44 @@ impl Controller for ReplicaSetController {
         }
         result
     }
+}
+
+/// Counts the pods one by one, and creates or deletes some where the set may be resized.
+fn look_at_each(
+    ctx: &Context<'_>,
+    set: &ReplicaSet,
+    resizes: bool,
+    failure: &mut Option<String>,
+    result: &mut Reconciled,
+) -> Count {
+    let pods: Vec<&Pod> = dependents::<Pod>(ctx.state, &set.metadata.uid)
+        .filter(|pod| is_active(pod) && set.spec.selector.matches(&pod.metadata.labels))
+        .collect();
+    let (leaving, staying): (Vec<&Pod>, Vec<&Pod>) =
+        pods.iter().copied().partition(|pod| is_replaced(pod, ctx.now));
+    let wanted = usize::try_from(set.spec.replicas).unwrap_or(0);
+    if resizes && staying.len() < wanted {
+        *failure = create(ctx, set, wanted - staying.len(), result);
+    } else if resizes && staying.len() > wanted {
+        // Those that are to be replaced go first: nobody waits for their replacements any more.
+        let surplus = pods.len() - wanted;
+        let first = ranked(ctx, set, &leaving).into_iter();
+        let then = ranked(ctx, set, &staying).into_iter();
+        let going = first.chain(then).take(surplus.min(PODS_PER_PASS_MAX)).collect();
+        delete(ctx, set, going, result);
+    }
+    for pod in &leaving {
+        result.again_at(ctx.now, replaced_until(pod).unwrap_or(ctx.now));
+    }
+    let available_at = |pod: &&Pod| pod.available_at(set.spec.min_ready_seconds);
+    for time in pods
+        .iter()
+        .filter_map(available_at)
+        .filter(|time| *time > ctx.now)
+    {
+        result.again_at(ctx.now, time);
+    }
+    counted(set, &pods, ctx.now)
 }
 
 /// Replica sets that could not make all their pods.
@@ -244,6 +270,7 @@ fn note_failure(status: &mut ReplicaSetStatus, failure: Option<String>, now: Tim
 /// Names that look random and are made from what is: the same state gives the same names.
 fn fresh_names(state: &State, set: &ReplicaSet, count: usize) -> Vec<String> {
     let mut names = Vec::with_capacity(count);
+    let mut given = BTreeSet::new();
     let mut attempt: u64 = 0;
     while names.len() < count {
         let revision = state.revision().to_le_bytes();
@@ -253,7 +280,7 @@ fn fresh_names(state: &State, set: &ReplicaSet, count: usize) -> Vec<String> {
         let taken = state
             .object(Kind::Pod, &ObjectKey::new(&set.metadata.namespace, &name))
             .is_some();
-        if !taken && !names.contains(&name) {
+        if !taken && given.insert(name.clone()) {
             names.push(name);
         }
     }
@@ -361,17 +388,26 @@ fn told(done: &str, names: &[String]) -> String {
     }
 }
 
-fn status(set: &ReplicaSet, pods: &[&Pod], now: Time) -> ReplicaSetStatus {
+fn counted(set: &ReplicaSet, pods: &[&Pod], now: Time) -> Count {
     let count = |holds: &dyn Fn(&Pod) -> bool| replicas(set, pods, now, holds);
     let template = LabelSelector {
         match_labels: set.spec.template.metadata.labels.clone(),
         ..LabelSelector::default()
     };
+    Count {
+        active: count(&|_| true),
+        labelled: count(&|pod| template.matches(&pod.metadata.labels)),
+        ready: count(&Pod::is_ready),
+        available: count(&|pod| pod.is_available(set.spec.min_ready_seconds, now)),
+    }
+}
+
+fn status(set: &ReplicaSet, count: Count) -> ReplicaSetStatus {
     ReplicaSetStatus {
-        replicas: count(&|_| true),
-        fully_labeled_replicas: count(&|pod| template.matches(&pod.metadata.labels)),
-        ready_replicas: count(&Pod::is_ready),
-        available_replicas: count(&|pod| pod.is_available(set.spec.min_ready_seconds, now)),
+        replicas: count.active,
+        fully_labeled_replicas: count.labelled,
+        ready_replicas: count.ready,
+        available_replicas: count.available,
         observed_generation: set.metadata.generation,
         conditions: Vec::<Condition>::clone(&set.status.conditions),
     }

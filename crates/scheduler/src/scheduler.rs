@@ -51,6 +51,12 @@ impl Scheduler {
         self.tables.pod(pod);
     }
 
+    /// As [`Scheduler::pod`], of a pod that was noted as `before`: most changes are of a status, or the place that was decided
+    /// here, and cost next to nothing.
+    pub fn pod_changed(&mut self, before: &Pod, pod: &Pod) {
+        self.tables.pod_changed(before, pod);
+    }
+
     /// Takes note of a pod that is gone, or of a decision about it that was not carried out.
     pub fn remove_pod(&mut self, uid: &str) {
         self.tables.forget_nomination(uid);
@@ -196,6 +202,49 @@ mod tests {
     use skep_testkit::{node, pod, replica_set};
 
     use super::*;
+
+    #[test]
+    fn a_pod_that_is_bound_runs_changes_and_ends_counts_as_if_each_version_were_new() {
+        let waits = pod("web").cpu("600m").label("app", "web");
+        let bound = || pod("web").cpu("600m").label("app", "web").node("a");
+        let versions = [
+            waits.build(),
+            bound().build(),
+            bound().ready().build(),
+            bound().ready().label("app", "other").build(),
+            bound()
+                .ready()
+                .label("app", "other")
+                .deleting(skep_testkit::at(5))
+                .build(),
+            bound().succeeded().build(),
+        ];
+        let (mut told, mut changed) = (Scheduler::new(), Scheduler::new());
+        for scheduler in [&mut told, &mut changed] {
+            scheduler.node(&node("a").cpu("1").build());
+            scheduler.schedule(&[&versions[0]]);
+        }
+        for (before, after) in versions.iter().zip(&versions[1..]) {
+            told.pod(after);
+            changed.pod_changed(before, after);
+            let rows = |scheduler: &Scheduler| {
+                let rows = scheduler.tables.pods.rows.iter();
+                let rows = rows.map(|(_, row)| {
+                    let look = scheduler.tables.templates.rows[row.template as usize].look;
+                    let labels = scheduler.tables.looks.rows[look].labels.clone();
+                    format!("{} {} {} {labels:?}", row.node, row.since, row.leaving)
+                });
+                rows.collect::<Vec<_>>()
+            };
+            assert_eq!(rows(&told), rows(&changed));
+            let next = pod("next").cpu("600m").build();
+            assert_eq!(
+                told.what_if(&[&next])[0].outcome,
+                changed.what_if(&[&next])[0].outcome
+            );
+        }
+        assert!(changed.tables.pods.rows.iter().next().is_none());
+    }
 
     #[test]
     fn nothing_is_kept_of_what_is_gone() {

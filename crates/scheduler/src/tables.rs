@@ -18,7 +18,7 @@ use crate::{
     resource::Resources,
     settings::SchedulerSettings,
     standing::Standings,
-    template::{Template, Templates, identity},
+    template::{Template, Templates, alike_anywhere, identity},
     term::{Namespaces, Terms},
     topology::Topologies,
 };
@@ -141,6 +141,25 @@ impl Tables {
         let node = self.nodes.row(&pod.spec.node_name);
         self.place(pod, template, node, since(pod));
         self.release(template);
+    }
+
+    /// As [`Tables::pod`], for a pod whose version before is known: where it asks for and brings what it did, and is where it is
+    /// known to be, its template need not be looked for.
+    pub(crate) fn pod_changed(&mut self, before: &Pod, pod: &Pod) {
+        let uid = pod.metadata.uid.as_str();
+        let known = self.pods.find(uid).filter(|index| {
+            let node = self.pods.rows[*index].node as usize;
+            self.nodes.find(&pod.spec.node_name) == Some(node)
+        });
+        match known {
+            Some(index) if takes_room(pod) && before.metadata.uid == uid && alike_anywhere(before, pod) => {
+                self.forget_nomination(uid);
+                let row = &mut self.pods.rows[index];
+                row.since = since(pod);
+                row.leaving = pod.metadata.is_deleting();
+            }
+            _ => self.pod(pod),
+        }
     }
 
     fn is_as_before(&self, index: usize, template: usize, node: usize) -> bool {

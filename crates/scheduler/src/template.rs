@@ -260,6 +260,11 @@ pub(crate) fn identity(pod: &Pod, wanted: &str, load: &Load) -> String {
 
 /// True where two pods surely have one template: what a glance at them tells, without computing anything.
 pub(crate) fn alike(one: &Pod, other: &Pod) -> bool {
+    one.spec.node_name == other.spec.node_name && alike_anywhere(one, other)
+}
+
+/// As [`alike`], wherever the two are.
+pub(crate) fn alike_anywhere(one: &Pod, other: &Pod) -> bool {
     let (a, b) = (&one.spec, &other.spec);
     let containers = |a: &[Container], b: &[Container]| {
         a.len() == b.len()
@@ -273,8 +278,7 @@ pub(crate) fn alike(one: &Pod, other: &Pod) -> bool {
     fn owner(pod: &Pod) -> Option<&str> {
         pod.metadata.controller().map(|owner| owner.uid.as_str())
     }
-    a.node_name == b.node_name
-        && a.host_network == b.host_network
+    a.host_network == b.host_network
         && a.priority == b.priority
         && a.preemption_policy == b.preemption_policy
         && a.node_selector == b.node_selector

@@ -61,6 +61,11 @@ impl Core {
         self.store.state()
     }
 
+    /// As [`Core::state`], shared with all who look at the same moment.
+    pub(crate) fn view(&self) -> Arc<State> {
+        self.store.view()
+    }
+
     /// A state with every write in it that was acknowledged before the call; this server's own where `stale_ok`.
     pub(crate) async fn read(&self, stale_ok: bool) -> Result<State, Failure> {
         if stale_ok {

@@ -6,6 +6,7 @@ use skep_api::{Kind, Object, ObjectKey, Time};
 
 use crate::{
     Applied, Change, Effect, Entry, Outcome, Refusal, State, StateEvent, Verb,
+    copies::{Copies, nothing_before},
     requests::Memory,
     rules::{self, Step},
     senders::Arrival,
@@ -45,9 +46,13 @@ impl State {
         if let Some(outcomes) = self.answered(&entry.request_id) {
             return outcomes;
         }
+        let mut copies = Copies::among(&entry.changes);
         let changes = entry.changes.into_iter();
         let outcomes: Vec<_> = changes
-            .map(|change| self.apply_change(change, entry.now))
+            .map(|change| {
+                let (change, is_copy) = copies.unfold(change)?;
+                self.apply_change(change, is_copy, entry.now)
+            })
             .collect();
         let refused = !outcomes.is_empty() && outcomes.iter().all(Result::is_err);
         if !entry.request_id.is_empty() && !refused {
@@ -89,12 +94,16 @@ impl State {
         self.senders.answered(sender, number)
     }
 
-    fn apply_change(&mut self, change: Change, now: Time) -> Outcome {
+    fn apply_change(&mut self, change: Change, is_copy: bool, now: Time) -> Outcome {
         if let Verb::All(changes) = change.verb {
             return self.apply_all(changes, now);
         }
         let mut budgets = Vec::new();
-        let weight = news_of(&change);
+        let weight = if is_copy {
+            Some(BESIDES_TEXT)
+        } else {
+            news_of(&change)
+        };
         let step = self.decide(change, now, &mut budgets)?;
         for budget in budgets {
             self.put(budget, None);
@@ -110,7 +119,7 @@ impl State {
         let mut trial = self.clone();
         let mut last = Err(Refusal::Invalid("there is nothing to do".to_owned()));
         for change in changes {
-            last = Ok(trial.apply_change(change, now)?);
+            last = Ok(trial.apply_change(change, false, now)?);
         }
         *self = trial;
         last
@@ -127,6 +136,8 @@ impl State {
                 }
                 Ok(step)
             }
+            // Said in full before.
+            Verb::CreateLike { .. } => Err(nothing_before()),
             Verb::Update(object) => {
                 let current = rules::present(self, object.kind(), &object.key(), only_if)?;
                 let step = rules::update(current, *object)?;

@@ -51,6 +51,13 @@ pub struct Precondition {
 pub enum Verb {
     /// Adds an object that is not there yet.
     Create(Box<Object>),
+    /// Adds a pod like the one that was last said in full before it in the same entry, under a name and uid of its own.
+    CreateLike {
+        /// The pod's name.
+        name: String,
+        /// The pod's uid.
+        uid: String,
+    },
     /// Replaces all but the status; raises the generation where the desired state differs. An update that changes nothing
     /// takes no revision. Removing the last finalizer of an object that is being deleted removes the object.
     Update(Box<Object>),

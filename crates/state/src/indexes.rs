@@ -1,11 +1,14 @@
-//! Where to find objects by uid, by owner and by node.
+//! Where to find objects by uid, by owner and by node, and how many pods each owner has.
 
 use std::sync::Arc;
 
 use imbl::{OrdMap, OrdSet};
 use skep_api::{Kind, Object, ObjectKey};
 
-use crate::selection::{Selection, is_unmanaged};
+use crate::{
+    selection::{Selection, is_unmanaged},
+    tallies::{PodGroup, Tallies},
+};
 
 /// Entries share the keys of the tables and the uids among themselves, so an entry is a few words.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -17,6 +20,7 @@ pub(crate) struct Indexes {
     pods: OrdSet<(Arc<str>, Arc<ObjectKey>)>,
     /// Owners by what they select, and what they may take over.
     pub(crate) selection: Selection,
+    tallies: Tallies,
 }
 
 impl Indexes {
@@ -42,12 +46,17 @@ impl Indexes {
             .map(|(_, key)| &**key)
     }
 
+    pub(crate) fn pods_managed_by(&self, owner: &str) -> &[PodGroup] {
+        self.tallies.of(owner)
+    }
+
     /// Follows an object from one version to the next; `None` where it was not there or is no more.
     pub(crate) fn follow(&mut self, key: &Arc<ObjectKey>, before: Option<&Object>, after: Option<&Object>) {
         self.follow_uid(key, before, after);
         self.follow_owners(key, before, after);
         self.follow_node(key, before, after);
         self.selection.follow(key, before, after);
+        self.tallies.follow(before, after);
     }
 
     fn follow_uid(&mut self, key: &Arc<ObjectKey>, before: Option<&Object>, after: Option<&Object>) {

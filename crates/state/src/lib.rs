@@ -5,6 +5,7 @@
 
 mod apply;
 mod change;
+mod copies;
 mod history;
 mod indexes;
 mod json_len;
@@ -16,14 +17,17 @@ mod senders;
 mod snapshot;
 mod state;
 mod table;
+mod tallies;
 mod weight;
 
 pub use change::{
     Applied, Change, DeleteOptions, Effect, Entry, Outcome, Precondition, Propagation, Refusal, Verb,
 };
+pub use copies::fold_copies;
 pub use history::{Compacted, HISTORY_EVENTS_MAX, HISTORY_WEIGHT_MAX, StateEvent};
 pub use requests::{ANSWERS_MAX, ANSWERS_WEIGHT_MAX, REQUESTS_MAX};
 pub use rules::{FOREGROUND_FINALIZER, ORPHAN_FINALIZER};
 pub use senders::{SENDERS_MAX, SENT_MAX, Sent};
 pub use snapshot::{Record, Restore, RestoreError};
 pub use state::State;
+pub use tallies::{PodCounts, PodGroup};

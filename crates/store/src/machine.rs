@@ -27,7 +27,7 @@ use crate::{
 /// The state as readers see it.
 #[derive(Debug)]
 pub(crate) struct Shared {
-    state: RwLock<State>,
+    state: RwLock<Arc<State>>,
     revision: watch::Sender<u64>,
     /// The numbers that servers have had.
     numbers: Mutex<Numbers>,
@@ -39,7 +39,7 @@ impl Shared {
     pub(crate) fn new(state: State, numbers: Numbers, sender: u64) -> Self {
         let revision = watch::Sender::new(state.revision());
         Self {
-            state: RwLock::new(state),
+            state: RwLock::new(Arc::new(state)),
             revision,
             numbers: Mutex::new(numbers),
             awaited: Arc::new(Awaited::new(sender)),
@@ -56,6 +56,11 @@ impl Shared {
     }
 
     pub(crate) fn state(&self) -> State {
+        State::clone(&self.view())
+    }
+
+    /// The state, shared with all who look at it: nothing is copied at all.
+    pub(crate) fn view(&self) -> Arc<State> {
         self.state.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -72,7 +77,7 @@ impl Shared {
         let revision = state.revision();
         let before = {
             let mut present = self.state.write().unwrap_or_else(PoisonError::into_inner);
-            std::mem::replace(&mut *present, state)
+            std::mem::replace(&mut *present, Arc::new(state))
         };
         // What nobody holds any more is freed while nobody waits.
         drop(before);

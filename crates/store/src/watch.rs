@@ -24,7 +24,7 @@ impl Watch {
     /// # Errors
     /// [`Compacted`] where the history does not reach back to `from`.
     pub(crate) fn new(shared: Arc<Shared>, from: u64) -> Result<Self, Compacted> {
-        drop(shared.state().changes_since(from)?);
+        drop(shared.view().changes_since(from)?);
         let revisions = shared.revisions();
         Ok(Self {
             shared,
@@ -48,7 +48,7 @@ impl Watch {
             self.revisions.mark_unchanged();
             let events: Vec<_> = self
                 .shared
-                .state()
+                .view()
                 .changes_since(self.seen)?
                 .take(BATCH_MAX)
                 .cloned()

@@ -200,6 +200,7 @@ impl Session {
             };
             match message.message {
                 Some(Down::Assignments(assignments)) => {
+                    self.shared.outbox.confirm(assignments.acknowledged);
                     let taken = self.assignments.send(assignments).await;
                     if taken.is_err() {
                         return Ok(());

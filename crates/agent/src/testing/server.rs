@@ -182,6 +182,7 @@ impl FakeServer {
             upserts,
             removals,
             revision: 1,
+            ..Assignments::default()
         }))
         .await;
     }

@@ -15,6 +15,7 @@ use skep_state::{Change, State, StateEvent};
 
 use crate::{
     Context, Controller, Reconciled,
+    count::rest,
     pods::{counts_differently, owners_of_kind, versions},
 };
 use sets::Sets;
@@ -81,6 +82,9 @@ impl Controller for DeploymentController {
         if annotated.metadata != deployment.metadata {
             result.changes.push(Change::update(annotated));
         }
+        if result.changes.is_empty() {
+            result.rest = rest(deployment.spec.replicas);
+        }
         let status = status::of(ctx, deployment, &sets, rolls, &mut result);
         if status != deployment.status {
             result.changes.push(Change::update_status(Deployment {
@@ -93,7 +97,7 @@ impl Controller for DeploymentController {
 }
 
 /// Changes the sets one step towards what the deployment wants. False where it stands still: paused, going, or being resized.
-fn roll(ctx: &Context<'_>, deployment: &mut Deployment, sets: &mut Sets<'_>) -> bool {
+fn roll<'a>(ctx: &Context<'a>, deployment: &mut Deployment, sets: &mut Sets<'a>) -> bool {
     if deployment.metadata.is_deleting() {
         return false;
     }

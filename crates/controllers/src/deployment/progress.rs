@@ -146,7 +146,7 @@ fn watch_deadline(
 /// What the rollout waits for.
 fn stuck(deployment: &Deployment, sets: &Sets<'_>) -> String {
     let Some(new) = &sets.new else {
-        let old: usize = sets.old.iter().map(|view| view.pods.len()).sum();
+        let old: usize = sets.old.iter().map(|view| view.pods_all().all).sum();
         let name = &deployment.metadata.name;
         return format!("Deployment \"{name}\" has timed out progressing: {old} old pods have not ended yet");
     };
@@ -158,9 +158,8 @@ fn stuck(deployment: &Deployment, sets: &Sets<'_>) -> String {
 }
 
 fn awaited(deployment: &Deployment, new: &SetView<'_>) -> String {
-    let mut waiting: Vec<&&Pod> = new
-        .pods
-        .iter()
+    let mut waiting: Vec<&Pod> = new
+        .pods()
         .filter(|pod| is_active(pod) && !pod.is_ready())
         .collect();
     waiting.sort_by_key(|pod| &pod.metadata.name);

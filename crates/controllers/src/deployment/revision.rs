@@ -9,7 +9,7 @@ use skep_api::{
 use super::{
     bounds::Bounds,
     rolling, scaling,
-    sets::{Counts, SetView, Sets},
+    sets::{SetView, Sets},
 };
 use crate::{
     Context,
@@ -50,17 +50,11 @@ pub(super) fn follow(deployment: &mut Deployment, sets: &mut Sets<'_>) {
 }
 
 /// As [`follow`], and adds a set for the template where there is none, as large as the bounds allow at once.
-pub(super) fn follow_or_create(ctx: &Context<'_>, deployment: &mut Deployment, sets: &mut Sets<'_>) {
+pub(super) fn follow_or_create<'a>(ctx: &Context<'a>, deployment: &mut Deployment, sets: &mut Sets<'a>) {
     if sets.new.is_none() {
         let newest = sets.old.iter().map(|view| number(&view.set)).max().unwrap_or(0) + 1;
         let set = new_set(ctx, deployment, newest);
-        let view = SetView {
-            set,
-            before: None,
-            dropped: false,
-            pods: Vec::new(),
-            counts: Counts::default(),
-        };
+        let view = SetView::to_create(ctx, set);
         sets.new = Some(view);
         rolling::grow_new(deployment, sets);
     }

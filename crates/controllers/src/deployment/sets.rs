@@ -1,11 +1,12 @@
 //! A deployment's replica sets, as they are and as they should be.
 
 use skep_api::{Deployment, Kind, Pod, ReplicaSet, Resource};
-use skep_state::{Change, DeleteOptions};
+use skep_state::{Change, DeleteOptions, PodCounts, State};
 
 use super::{NAME, revision};
 use crate::{
     Context, EventNote, Reconciled,
+    count::{Count, at_a_glance},
     pods::{dependents, is_active, replicas},
 };
 
@@ -27,18 +28,11 @@ pub(super) struct SetView<'a> {
     pub(super) before: Option<&'a ReplicaSet>,
     /// True where it is to be deleted.
     pub(super) dropped: bool,
-    /// Its pods, ended and ending ones as well.
-    pub(super) pods: Vec<&'a Pod>,
     /// Its pods that count.
-    pub(super) counts: Counts,
-}
-
-/// Pods that have not ended and are not going away.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) active: i32,
-    pub(super) ready: i32,
-    pub(super) available: i32,
+    pub(super) counts: Count,
+    /// True where some of its pods become available by the time alone.
+    pub(super) ripens: bool,
+    state: &'a State,
 }
 
 impl<'a> Sets<'a> {
@@ -106,22 +100,45 @@ impl<'a> Sets<'a> {
 
 impl<'a> SetView<'a> {
     fn of(ctx: &Context<'a>, deployment: &Deployment, set: &'a ReplicaSet) -> Self {
-        let pods: Vec<&Pod> = dependents(ctx.state, &set.metadata.uid).collect();
         let min_ready = deployment.spec.min_ready_seconds;
-        let active: Vec<&Pod> = pods.iter().copied().filter(|pod| is_active(pod)).collect();
-        let count = |holds: &dyn Fn(&Pod) -> bool| replicas(set, &active, ctx.now, holds);
-        let counts = Counts {
-            active: count(&|_| true),
-            ready: count(&Pod::is_ready),
-            available: count(&|pod| pod.is_available(min_ready, ctx.now)),
-        };
+        let glance = at_a_glance(ctx.state, set, min_ready, ctx.now, |_| true);
         Self {
             set: set.clone(),
             before: Some(set),
             dropped: false,
-            pods,
-            counts,
+            counts: glance.unwrap_or_else(|| counted(ctx, set, min_ready)),
+            ripens: glance.is_none(),
+            state: ctx.state,
         }
+    }
+
+    /// One that is to be created.
+    pub(super) fn to_create(ctx: &Context<'a>, set: ReplicaSet) -> Self {
+        Self {
+            set,
+            before: None,
+            dropped: false,
+            counts: Count::default(),
+            ripens: false,
+            state: ctx.state,
+        }
+    }
+
+    /// Its pods, ended and ending ones as well: looks at each.
+    pub(super) fn pods(&self) -> impl Iterator<Item = &'a Pod> + use<'a> {
+        let (state, set) = (self.state, self.before);
+        set.into_iter()
+            .flat_map(move |set| dependents(state, &set.metadata.uid))
+    }
+
+    /// How many pods it has, ended and ending ones as well.
+    pub(super) fn pods_all(&self) -> PodCounts {
+        let mut all = PodCounts::default();
+        if let Some(set) = self.before {
+            let groups = self.state.pods_managed_by(&set.metadata.uid);
+            groups.iter().for_each(|group| all += group.counts);
+        }
+        all
     }
 
     /// Pods it should have.
@@ -142,5 +159,17 @@ impl<'a> SetView<'a> {
     /// Gives it another size.
     pub(super) fn resize(&mut self, replicas: i32) {
         self.set.spec.replicas = replicas.max(0);
+    }
+}
+
+fn counted(ctx: &Context<'_>, set: &ReplicaSet, min_ready_seconds: i32) -> Count {
+    let pods = dependents::<Pod>(ctx.state, &set.metadata.uid);
+    let active: Vec<&Pod> = pods.filter(|pod| is_active(pod)).collect();
+    let count = |holds: &dyn Fn(&Pod) -> bool| replicas(set, &active, ctx.now, holds);
+    Count {
+        active: count(&|_| true),
+        labelled: count(&|_| true),
+        ready: count(&Pod::is_ready),
+        available: count(&|pod| pod.is_available(min_ready_seconds, ctx.now)),
     }
 }

@@ -73,7 +73,7 @@ fn look_again_when_available(
     result: &mut Reconciled,
 ) {
     let min_ready = deployment.spec.min_ready_seconds;
-    let pods = sets.iter().flat_map(|view| &view.pods);
+    let pods = sets.iter().filter(|view| view.ripens).flat_map(SetView::pods);
     for time in pods
         .filter_map(|pod| pod.available_at(min_ready))
         .filter(|time| *time > ctx.now)

@@ -87,9 +87,15 @@ impl Manager {
             return self.begin(state);
         };
         for event in events {
+            let may_wait = is_status_alone(event);
             for (controller, reconciler) in self.controllers.iter().enumerate() {
                 for key in reconciler.wakes(state, event) {
-                    self.queue.wake(Work { controller, key });
+                    let work = Work { controller, key };
+                    if may_wait {
+                        self.queue.wake_rested(work, at);
+                    } else {
+                        self.queue.wake(work);
+                    }
                 }
             }
             self.placing.follow(event, at);
@@ -230,12 +236,23 @@ impl Manager {
             if wanted.changes.is_empty() {
                 self.queue.succeeded(&work);
             }
+            if !wanted.rest.is_zero() {
+                self.queue.rest(work.clone(), moment.at + wanted.rest);
+            }
             draft.add_work(&work, wanted.changes, wanted.events);
             if draft.changes.len() >= CHANGES_MAX {
                 break;
             }
         }
         works.for_each(|work| self.queue.wake(work));
+    }
+}
+
+/// True where nothing but the status of an object has changed: neither what people want nor who owns it.
+fn is_status_alone(event: &StateEvent) -> bool {
+    match (&event.before, &event.after) {
+        (Some(before), Some(after)) => before.meta().is_same_but_for_revision(after.meta()),
+        _ => false,
     }
 }
 

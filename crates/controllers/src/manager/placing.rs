@@ -131,7 +131,10 @@ impl Placing {
             self.forget(&event.key);
             return frees;
         };
-        self.scheduler.pod(pod);
+        match before {
+            Some(before) => self.scheduler.pod_changed(before, pod),
+            None => self.scheduler.pod(pod),
+        }
         if !wants_node(pod) {
             self.forget(&event.key);
             // Others may wait for its company.

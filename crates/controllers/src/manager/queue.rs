@@ -23,10 +23,18 @@ pub struct Work {
 #[derive(Default)]
 pub(super) struct Queue {
     ready: BTreeSet<Work>,
-    timers: BTreeSet<(Duration, Work)>,
-    timer_of: HashMap<Work, Duration>,
+    timers: Times,
+    /// Until when keys rest that were looked at lately.
+    rests: Times,
     /// How often in a row a key's changes were refused.
     failures: HashMap<Work, u32>,
+}
+
+/// One time for each key.
+#[derive(Default)]
+struct Times {
+    order: BTreeSet<(Duration, Work)>,
+    of: HashMap<Work, Duration>,
 }
 
 impl Queue {
@@ -37,20 +45,35 @@ impl Queue {
 
     /// To be reconciled at `at`, whatever was set before.
     pub(super) fn wake_at(&mut self, work: Work, at: Duration) {
-        self.forget_timer(&work);
-        self.timer_of.insert(work.clone(), at);
-        self.timers.insert((at, work));
+        self.timers.set(work, at);
+    }
+
+    /// It was looked at: what may wait does so until `until`.
+    pub(super) fn rest(&mut self, work: Work, until: Duration) {
+        self.rests.set(work, until);
+    }
+
+    /// To be reconciled once it has rested.
+    pub(super) fn wake_rested(&mut self, work: Work, now: Duration) {
+        let Some(until) = self.rests.get(&work).filter(|until| *until > now) else {
+            return self.wake(work);
+        };
+        let is_earlier = self.timers.get(&work).is_some_and(|at| at <= until);
+        if !is_earlier && !self.ready.contains(&work) {
+            self.wake_at(work, until);
+        }
     }
 
     /// What is due, at most `max` keys; their timers are forgotten.
     pub(super) fn take(&mut self, now: Duration, max: usize) -> Vec<Work> {
-        while let Some((_, work)) = self.timers.first().filter(|(at, _)| *at <= now).cloned() {
-            self.forget_timer(&work);
+        while let Some(work) = self.timers.pop_due(now) {
             self.ready.insert(work);
         }
+        while self.rests.pop_due(now).is_some() {}
         let taken: Vec<Work> = std::iter::from_fn(|| self.ready.pop_first()).take(max).collect();
         for work in &taken {
-            self.forget_timer(work);
+            self.timers.forget(work);
+            self.rests.forget(work);
         }
         taken
     }
@@ -67,7 +90,7 @@ impl Queue {
 
     /// When the next timer is due.
     pub(super) fn next_timer(&self) -> Option<Duration> {
-        self.timers.first().map(|(at, _)| *at)
+        self.timers.first()
     }
 
     /// Its changes were accepted.
@@ -83,16 +106,39 @@ impl Queue {
             .min(RETRY_LAST);
         *failures += 1;
         let at = self
-            .timer_of
+            .timers
             .get(&work)
-            .map_or(now + pause, |at| (now + pause).min(*at));
+            .map_or(now + pause, |at| (now + pause).min(at));
         self.wake_at(work, at);
     }
+}
 
-    fn forget_timer(&mut self, work: &Work) {
-        if let Some(at) = self.timer_of.remove(work) {
-            self.timers.remove(&(at, work.clone()));
+impl Times {
+    fn get(&self, work: &Work) -> Option<Duration> {
+        self.of.get(work).copied()
+    }
+
+    fn first(&self) -> Option<Duration> {
+        self.order.first().map(|(at, _)| *at)
+    }
+
+    fn set(&mut self, work: Work, at: Duration) {
+        self.forget(&work);
+        self.of.insert(work.clone(), at);
+        self.order.insert((at, work));
+    }
+
+    fn forget(&mut self, work: &Work) {
+        if let Some(at) = self.of.remove(work) {
+            self.order.remove(&(at, work.clone()));
         }
+    }
+
+    fn pop_due(&mut self, now: Duration) -> Option<Work> {
+        self.first().filter(|at| *at <= now)?;
+        let (_, work) = self.order.pop_first()?;
+        self.of.remove(&work);
+        Some(work)
     }
 }
 
@@ -125,6 +171,34 @@ mod tests {
         assert_eq!(queue.next_timer(), Some(now + Duration::from_secs(5)));
         assert_eq!(queue.take(now + Duration::from_secs(5), 10), [work("a")]);
         assert_eq!(queue.next_timer(), None);
+    }
+
+    #[test]
+    fn what_may_wait_waits_until_the_key_has_rested_and_what_may_not_does_not() {
+        let (mut queue, now) = (Queue::default(), Duration::from_secs(100));
+        let rested = now + Duration::from_millis(200);
+        queue.rest(work("a"), rested);
+        queue.wake_rested(work("a"), now);
+        queue.wake_rested(work("b"), now);
+        assert_eq!(queue.take(now, 10), [work("b")]);
+        assert_eq!(queue.next_timer(), Some(rested));
+        assert_eq!(queue.take(rested, 10), [work("a")]);
+        queue.rest(work("a"), rested);
+        queue.wake_rested(work("a"), now);
+        queue.wake(work("a"));
+        assert_eq!(queue.take(now, 10), [work("a")]);
+        assert_eq!(queue.next_timer(), None, "once is enough");
+        queue.wake_rested(work("a"), now);
+        assert_eq!(queue.take(now, 10), [work("a")], "it rests no more");
+    }
+
+    #[test]
+    fn a_timer_that_is_due_before_the_rest_ends_stays() {
+        let (mut queue, now) = (Queue::default(), Duration::from_secs(100));
+        queue.rest(work("a"), now + Duration::from_millis(200));
+        queue.wake_at(work("a"), now + Duration::from_millis(50));
+        queue.wake_rested(work("a"), now);
+        assert_eq!(queue.next_timer(), Some(now + Duration::from_millis(50)));
     }
 
     #[test]

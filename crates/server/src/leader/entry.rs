@@ -2,7 +2,7 @@
 
 use futures::future::join_all;
 use skep_controllers::{Draft, Origin};
-use skep_state::{Change, Outcome};
+use skep_state::{Change, Outcome, fold_copies};
 use skep_store::ProposeError;
 
 use crate::{clock::now, core::Core};
@@ -60,7 +60,7 @@ async fn write(changes: Vec<Change>, core: &Core) -> Vec<Written> {
         request_id: String::new(),
         sent: None,
         now: now(),
-        changes,
+        changes: fold_copies(changes),
     };
     match core.store.propose(entry).await {
         Ok(outcomes) => outcomes.into_iter().map(Ok).collect(),

@@ -132,7 +132,7 @@ impl Watcher {
 
     async fn send_changes(&mut self, core: &Core) -> Result<Result<(), Failure>, ReaderGone> {
         loop {
-            let state = core.state();
+            let state = core.view();
             let round = match self.round(&state) {
                 Ok(round) => round,
                 Err(expired) => return Ok(Err(expired)),

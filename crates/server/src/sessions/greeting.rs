@@ -60,7 +60,7 @@ fn welcome(core: &Core) -> Welcome {
         home.tls
             .with_credentials(|credentials| credentials.bundle().to_pem())
     });
-    let nodes = core.state().count(Kind::Node);
+    let nodes = core.view().count(Kind::Node);
     Welcome {
         heartbeat_seconds: u32::try_from(heartbeat(nodes).as_secs()).unwrap_or(u32::MAX),
         cluster_id: core.store.cluster_id().to_owned(),

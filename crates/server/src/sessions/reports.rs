@@ -112,10 +112,11 @@ async fn write(core: &Core, batch: Vec<Report>) {
         notes.entry(report.host).or_default().extend(report.notes);
         waiting.push(report.done);
     }
-    let state = core.state();
+    let state = core.view();
     for (host, notes) in &notes {
         changes.extend(events::record(&state, notes, host, now()));
     }
+    drop(state);
     stamp_new(&mut changes, now());
     let written = if changes.is_empty() {
         Ok(Vec::new())

@@ -25,7 +25,7 @@ use super::{
     node_status::status_change,
     register::{node_in, register, reported_node},
     registry::{Down, Place},
-    wakes::Sleeper,
+    wakes::{News, Sleeper},
 };
 use crate::{authorize::check_own_node, clock::now, core::Core, failure::Failure, join, peers};
 
@@ -146,7 +146,7 @@ impl Session {
         &mut self,
         message: AgentMessage,
     ) -> Result<oneshot::Receiver<Result<(), Failure>>, Status> {
-        let state = self.core.state();
+        let state = self.core.view();
         let (mut changes, mut notes) = (Vec::new(), Vec::new());
         match message.message {
             Some(Up::Hello(_)) => return Err(Failure::BadRequest("hello is said once".to_owned()).into()),
@@ -211,35 +211,62 @@ impl Session {
 }
 
 /// Sends assignments and acknowledgements, at the pace at which the agent takes them.
-async fn tell(core: &Core, node: &str, down: &Down, mut acked: watch::Receiver<u64>) -> Result<(), Status> {
+async fn tell(core: &Core, node: &str, down: &Down, acked: watch::Receiver<u64>) -> Result<(), Status> {
     core.greeting.refresh(core);
     let mut greeting = core.greeting.subscribe();
     let welcome = greeting.borrow_and_update().clone();
     send(down, Message::Welcome((*welcome).clone())).await?;
     let mut sleeper = core.wakes.enter(node);
     let mut assignments = Assignments::new(node);
-    bring_up_to_date(core, &mut assignments, &mut sleeper, down).await?;
-    let mut ack_at = Instant::now();
+    let mut acks = Acks::new(acked);
+    bring_up_to_date(core, &mut assignments, &mut sleeper, &mut acks, down).await?;
     loop {
         tokio::select! {
-            () = sleeper.woken() => bring_up_to_date(core, &mut assignments, &mut sleeper, down).await?,
+            () = sleeper.woken() => {
+                bring_up_to_date(core, &mut assignments, &mut sleeper, &mut acks, down).await?;
+            }
             Ok(()) = greeting.changed() => {
                 let welcome = greeting.borrow_and_update().clone();
                 send(down, Message::Welcome((*welcome).clone())).await?;
             }
-            Ok(messages) = acked_after(&mut acked, ack_at) => {
-                send(down, Message::Ack(Ack { messages })).await?;
-                ack_at = Instant::now() + ACKS_APART;
-            }
+            Ok(messages) = acks.due() => send(down, Message::Ack(Ack { messages })).await?,
         }
     }
 }
 
-/// How many messages are on the log, once that is news and this time has come.
-async fn acked_after(acked: &mut watch::Receiver<u64>, at: Instant) -> Result<u64, watch::error::RecvError> {
-    tokio::time::sleep_until(at).await;
-    acked.changed().await?;
-    Ok(*acked.borrow_and_update())
+/// What the agent is told of its messages that are on the log.
+struct Acks {
+    acked: watch::Receiver<u64>,
+    next_at: Instant,
+}
+
+impl Acks {
+    fn new(acked: watch::Receiver<u64>) -> Self {
+        Self {
+            acked,
+            next_at: Instant::now(),
+        }
+    }
+
+    /// How many messages are on the log, for a message that goes to the agent anyway; 0 where that is no news.
+    fn along(&mut self) -> u64 {
+        if !self.acked.has_changed().unwrap_or(false) {
+            return 0;
+        }
+        self.told()
+    }
+
+    /// How many messages are on the log, once that is news and has waited for something to go along with.
+    async fn due(&mut self) -> Result<u64, watch::error::RecvError> {
+        tokio::time::sleep_until(self.next_at).await;
+        self.acked.changed().await?;
+        Ok(self.told())
+    }
+
+    fn told(&mut self) -> u64 {
+        self.next_at = Instant::now() + ACKS_APART;
+        *self.acked.borrow_and_update()
+    }
 }
 
 /// Tells the agent what it is to run now, where that is news.
@@ -247,16 +274,20 @@ async fn bring_up_to_date(
     core: &Core,
     assignments: &mut Assignments,
     sleeper: &mut Sleeper,
+    acks: &mut Acks,
     down: &Down,
 ) -> Result<(), Status> {
-    loop {
-        if let Some(news) = assignments.next(&core.state()) {
-            send(down, Message::Assignments(news)).await?;
+    let mut news = sleeper.news();
+    while !news.is_none() {
+        let message = assignments.next(&core.view(), news);
+        if let Some(mut message) = message {
+            message.acknowledged = acks.along();
+            send(down, Message::Assignments(message)).await?;
         }
-        if !sleeper.listen_for(assignments.named()) {
-            return Ok(());
-        }
+        let named = assignments.take_named();
+        news = named.map_or_else(News::none, |named| sleeper.listen_for(named));
     }
+    Ok(())
 }
 
 async fn send(down: &Down, message: Message) -> Result<(), Status> {
@@ -347,4 +378,31 @@ fn note(state: &State, node: &str, report: EventReport) -> Option<EventNote> {
         message: report.message,
         component: "agent".to_owned(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_goes_along_is_not_acknowledged_again() {
+        let (count, acked) = watch::channel(0);
+        let mut acks = Acks::new(acked);
+        assert_eq!(acks.along(), 0, "nothing is on the log yet");
+        count.send_replace(2);
+        assert_eq!(acks.along(), 2);
+        assert_eq!(acks.along(), 0);
+        assert!(tokio::time::timeout(ACKS_APART * 3, acks.due()).await.is_err());
+        count.send_replace(3);
+        assert_eq!(
+            acks.due().await.unwrap(),
+            3,
+            "nothing came for it to go along with"
+        );
+        count.send_replace(4);
+        assert!(acks.due().now_or_never().is_none(), "another one is too soon");
+        assert_eq!(acks.due().await.unwrap(), 4);
+    }
 }

@@ -1,10 +1,10 @@
 //! New objects.
 
 use skep_api::Kind;
-use skep_state::{Change, Effect, Precondition, Refusal};
+use skep_state::{Change, Effect, Precondition, Refusal, Verb, fold_copies};
 use skep_testkit::{config_map, namespace, node, pod, start};
 
-use super::{Proposing, delete, object, state};
+use super::{Proposing, delete, entry, object, state};
 
 #[test]
 fn a_new_object_gets_the_next_revision_and_generation_one() {
@@ -25,6 +25,34 @@ fn what_only_the_server_may_set_is_not_taken_from_the_proposer() {
     assert!(!meta.is_deleting());
     assert_eq!(meta.deletion_grace_period_seconds, None);
     assert_eq!(meta.revision(), 2);
+}
+
+#[test]
+fn copies_of_a_pod_are_said_once_and_are_pods_like_any_other() {
+    let changes = ["a", "b", "c"].map(|name| Change::create(pod(name).label("app", "web").uid(name)));
+    let folded = fold_copies(changes.to_vec());
+    assert!(matches!(folded[0].verb, Verb::Create(_)));
+    assert!(matches!(&folded[2].verb, Verb::CreateLike { name, .. } if name == "c"));
+    let (mut state, mut other) = (state(), state());
+    assert_eq!(state.apply(&entry(folded)), other.apply(&entry(changes)));
+    assert!(state == other);
+    let labels = |name| object(&state, Kind::Pod, name).meta().labels.clone();
+    assert_eq!(labels("a"), labels("c"));
+}
+
+#[test]
+fn a_copy_of_nothing_is_refused() {
+    let mut state = state();
+    let copy = || {
+        Change::new(Verb::CreateLike {
+            name: "b".to_owned(),
+            uid: "b".to_owned(),
+        })
+    };
+    let why = "there is no pod before it in the entry that it could be like";
+    assert_eq!(state.refused(copy()).to_string(), why);
+    let within = Change::new(Verb::All(vec![Change::create(pod("a")), copy()]));
+    assert_eq!(state.refused(within).to_string(), why);
 }
 
 #[test]

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use proptest::prelude::*;
 use skep_api::{
-    Kind, LabelSelector, LabelSelectorOperator, LabelSelectorRequirement, Object, ObjectKey, ObjectMeta,
-    OwnerReference, ReplicaSet,
+    Condition, ConditionStatus, Kind, LabelSelector, LabelSelectorOperator, LabelSelectorRequirement, Object,
+    ObjectKey, ObjectMeta, OwnerReference, Pod, PodPhase, ReplicaSet, well_known,
 };
 use skep_state::{
-    Change, DeleteOptions, Effect, Entry, Outcome, Precondition, Propagation, Restore, Sent, State,
-    StateEvent, Verb,
+    Change, DeleteOptions, Effect, Entry, Outcome, PodCounts, Precondition, Propagation, Restore, Sent,
+    State, StateEvent, Verb, fold_copies,
 };
 use skep_testkit::{at, config_map, deployment, namespace, node, pod, replica_set};
 
@@ -186,6 +186,7 @@ fn owned_by(owner: &str) -> OwnerReference {
     OwnerReference {
         uid: format!("owner-{owner}"),
         name: owner.to_owned(),
+        controller: owner != "c",
         ..OwnerReference::default()
     }
 }
@@ -194,7 +195,14 @@ fn changed(object: &Object, act: &Act) -> Object {
     let mut object = object.clone();
     let meta = object.meta_mut();
     match act {
-        Act::Label(number) => drop(meta.labels.insert("k".to_owned(), number.to_string())),
+        Act::Label(number) => {
+            meta.labels.insert("k".to_owned(), number.to_string());
+            let marks = &mut meta.annotations;
+            match number {
+                2 => drop(marks.insert(well_known::REPLACED_UNTIL.to_owned(), String::new())),
+                _ => drop(marks.remove(well_known::REPLACED_UNTIL)),
+            }
+        }
         Act::Own(owner) => meta.owner_references = owner.iter().map(|owner| owned_by(owner)).collect(),
         Act::Finalize(true) => meta.finalizers.push("x/two".to_owned()),
         Act::Finalize(false) => meta.finalizers.clear(),
@@ -218,7 +226,16 @@ fn changed(object: &Object, act: &Act) -> Object {
 fn reported(object: &Object, number: u8) -> Object {
     let mut object = object.clone();
     match &mut object {
-        Object::Pod(pod) => pod.status.message = number.to_string(),
+        Object::Pod(pod) => {
+            pod.status.message = number.to_string();
+            pod.status.phase = [PodPhase::Pending, PodPhase::Running, PodPhase::Failed][usize::from(number)];
+            let ready = if number == 1 {
+                ConditionStatus::True
+            } else {
+                ConditionStatus::False
+            };
+            Condition::set(&mut pod.status.conditions, Condition::new("Ready", ready, "", ""));
+        }
         Object::Deployment(web) => web.status.replicas = i32::from(number),
         Object::Node(node) => node.status.node_info.kernel_version = number.to_string(),
         _ => {}
@@ -315,7 +332,39 @@ fn by_index(state: &State) -> Vec<String> {
         let keys: Vec<_> = pods.iter().map(|pod| pod.metadata.key().to_string()).collect();
         keys.join(" ")
     });
-    found.chain(pods).collect()
+    let owners = owners.iter().map(|owner| {
+        let groups = state.pods_managed_by(owner).iter();
+        let told: BTreeSet<_> = groups
+            .map(|group| format!("{:?} {:?}", group.labels, group.counts))
+            .collect();
+        format!("{owner} {told:?}")
+    });
+    found.chain(pods).chain(owners).collect()
+}
+
+/// The pods that an owner manages, counted one by one.
+fn counted(state: &State, owner: &str) -> String {
+    let managed = state.list::<Pod>(None).filter(|pod| {
+        pod.metadata
+            .controller()
+            .is_some_and(|managing| managing.uid == owner)
+    });
+    let mut by_labels: BTreeMap<_, PodCounts> = BTreeMap::new();
+    for pod in managed {
+        let counts = by_labels.entry(&pod.metadata.labels).or_default();
+        let active = !pod.is_terminal() && !pod.metadata.is_deleting();
+        counts.all += 1;
+        counts.ended += usize::from(pod.is_terminal());
+        counts.active += usize::from(active);
+        counts.ready += usize::from(active && pod.is_ready());
+        let marked = pod.metadata.annotations.contains_key(well_known::REPLACED_UNTIL);
+        counts.replaced += usize::from(active && marked);
+    }
+    let told: BTreeSet<_> = by_labels
+        .iter()
+        .map(|(labels, counts)| format!("{labels:?} {counts:?}"))
+        .collect();
+    format!("{owner} {told:?}")
 }
 
 /// The same by looking at every object.
@@ -351,6 +400,7 @@ fn by_scan(state: &State) -> Vec<String> {
                 .join(" "),
         );
     }
+    found.extend(NAMES.map(|name| counted(state, &format!("owner-{name}"))));
     found
 }
 
@@ -528,6 +578,21 @@ proptest! {
             if alone.is_empty() {
                 prop_assert!(state == before, "and on its own it changes nothing at all");
             }
+        }
+    }
+
+    #[test]
+    fn copies_that_are_said_once_come_to_the_same(wishes in wishes(), size in 1usize..9) {
+        let (mut state, mut folding) = (State::default(), State::default());
+        for (number, wishes) in wishes.chunks(size).enumerate() {
+            let changes = wishes.iter().enumerate();
+            let changes = changes.filter_map(|(place, wish)| wish.change(&state, number * size + place));
+            let entry = Entry { request_id: String::new(), now: at(number as u64), changes: changes.collect() };
+            let folded = Entry { changes: fold_copies(entry.changes.clone()), ..entry.clone() };
+            let folded: Entry = serde_json::from_slice(&serde_json::to_vec(&folded).unwrap()).unwrap();
+            prop_assert_eq!(state.apply(&entry), folding.apply(&folded));
+            prop_assert!(state == folding);
+            prop_assert_eq!(by_index(&state), by_index(&folding));
         }
     }
 

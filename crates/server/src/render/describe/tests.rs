@@ -80,6 +80,7 @@ fn a_pod_that_got_its_node_with_many_others_says_so_itself() {
             let change = Change::create(object);
             let entry = Entry {
                 request_id: String::new(),
+                sent: None,
                 now: start(),
                 changes: vec![change],
             };
