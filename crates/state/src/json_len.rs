@@ -388,7 +388,7 @@ mod tests {
                 .label("a", "b")
                 .object(),
         );
-        check(&deployment("d").object());
+        check(&deployment("d", 3).object());
         check(&node("n").cpu("1500m").memory("3Gi").object());
         check(&pod("p").cpu("250m").host_port(80).sidecar("s", "1").object());
     }
