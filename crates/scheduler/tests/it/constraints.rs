@@ -101,7 +101,8 @@ fn judge_cost(
     let (cost, node, mut going) = costs.min().expect("room can be made");
     prop_assert_eq!(chosen, node, "{:?} is the least cost", cost);
     let mut named: Vec<String> = victims.iter().map(|victim| victim.uid.clone()).collect();
-    (named.sort(), going.sort());
+    named.sort();
+    going.sort();
     prop_assert_eq!(&named, &going);
     let violating = victims.iter().filter(|victim| victim.violates_budget).count();
     prop_assert_eq!(violating, cost.0);
