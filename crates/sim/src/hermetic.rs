@@ -35,8 +35,9 @@ const UP: Duration = Duration::from_secs(1000);
 const DISK_BLOCKS: u64 = 1 << 24;
 const DISK_FILES: u64 = 1 << 22;
 
-/// How long a thread is held up, at most.
-const LAG_NANOS: u64 = 1_000_000;
+/// How long a thread is held up, at most, and one of how many times.
+const LAG_NANOS: u64 = 2_000_000;
+const LAG_ONE_OF: u64 = 16;
 
 static LAGS: AtomicBool = AtomicBool::new(false);
 static LAGGED: AtomicU64 = AtomicU64::new(0);
@@ -62,7 +63,7 @@ pub(crate) fn seal_clock() {
     BEGAN.set(Some(Instant::now()));
 }
 
-/// From now on, other threads than those of simulations are held up whenever they look at the clock or wait for another.
+/// From now on, other threads than those of simulations are held up now and then where they look at the clock or wait for another.
 pub(crate) fn lag() {
     LAGS.store(true, Relaxed);
 }
@@ -72,10 +73,13 @@ fn hold_up() {
     if !LAGS.load(Relaxed) || LUCK.get().is_some() {
         return;
     }
-    let turn = LAGGED.fetch_add(1, Relaxed);
+    let luck = next(LAGGED.fetch_add(1, Relaxed));
+    if !luck.is_multiple_of(LAG_ONE_OF) {
+        return;
+    }
     let long = timespec {
         tv_sec: 0,
-        tv_nsec: c_long::try_from(next(turn) % LAG_NANOS).unwrap_or(0),
+        tv_nsec: c_long::try_from(luck / LAG_ONE_OF % LAG_NANOS).unwrap_or(0),
     };
     // SAFETY: the time to wait can be read, and what is left of it is not asked for.
     unsafe { libc::nanosleep(&raw const long, ptr::null_mut()) };

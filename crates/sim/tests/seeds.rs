@@ -29,20 +29,28 @@ fn trace(layer: &str, seed: &str, to: &Path, lag: &[&str]) -> String {
     fs::read_to_string(to).unwrap()
 }
 
+/// Says that something is done, also where it panics.
+struct Done<'a>(&'a AtomicBool);
+
+impl Drop for Done<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
+}
+
 /// Keeps all processors busy while something is done.
 fn on_a_busy_machine<T>(work: impl FnOnce() -> T) -> T {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
-        for _ in 0..2 * thread::available_parallelism().map_or(1, NonZero::get) {
+        let _done = Done(&done);
+        for _ in 0..thread::available_parallelism().map_or(1, NonZero::get) {
             scope.spawn(|| {
                 while !done.load(Relaxed) {
                     std::hint::spin_loop();
                 }
             });
         }
-        let result = work();
-        done.store(true, Relaxed);
-        result
+        work()
     })
 }
 
