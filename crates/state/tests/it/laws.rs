@@ -587,7 +587,7 @@ proptest! {
         for (number, wishes) in wishes.chunks(size).enumerate() {
             let changes = wishes.iter().enumerate();
             let changes = changes.filter_map(|(place, wish)| wish.change(&state, number * size + place));
-            let entry = Entry { request_id: String::new(), now: at(number as u64), changes: changes.collect() };
+            let entry = Entry { request_id: String::new(), sent: None, now: at(number as u64), changes: changes.collect() };
             let folded = Entry { changes: fold_copies(entry.changes.clone()), ..entry.clone() };
             let folded: Entry = serde_json::from_slice(&serde_json::to_vec(&folded).unwrap()).unwrap();
             prop_assert_eq!(state.apply(&entry), folding.apply(&folded));

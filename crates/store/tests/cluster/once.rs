@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use skep_api::Kind;
-use skep_state::{Change, DeleteOptions, REQUESTS_MAX};
-use skep_store::Store;
+use skep_state::{ANSWERS_MAX, Change, DeleteOptions};
+use skep_store::{ProposeError, Store};
 use skep_testkit::config_map;
 use tokio::time::sleep;
 
@@ -21,25 +21,11 @@ async fn delete(store: &Store, name: &str) {
     deleted.await.unwrap()[0].as_ref().unwrap();
 }
 
-/// More requests than a store remembers, each of which changes one object.
+/// More requests than a store remembers with their answers.
 async fn much_else(store: &Store) {
-    let create = |name: String| {
-        let change = Change::create(config_map("else"));
-        let gone = Change {
-            only_if: skep_state::Precondition::default(),
-            verb: skep_state::Verb::Delete {
-                kind: Kind::ConfigMap,
-                key: key("else"),
-                options: DeleteOptions::default(),
-            },
-        };
-        store.propose(entry(&name, [change, gone]))
-    };
-    for round in 0..=REQUESTS_MAX / 4096 {
-        let written = (0..4096).map(|number| create(format!("else-{round}-{number}")));
-        for outcomes in join_all(written).await {
-            outcomes.unwrap();
-        }
+    let written = (0..=ANSWERS_MAX).map(|number| store.propose(entry(&format!("else-{number}"), [])));
+    for outcomes in join_all(written).await {
+        outcomes.unwrap();
     }
 }
 
@@ -61,8 +47,11 @@ async fn a_write_through_a_server_that_lags_behind_is_carried_out_once_whatever_
     sleep(SENT_AGAIN).await;
     assert!(!has(&leader.state(), "once"), "it was carried out twice");
     servers.net.heal();
-    let outcomes = written.await.unwrap().unwrap();
-    assert!(outcomes[0].is_ok(), "{outcomes:?}");
+    match written.await.unwrap() {
+        Ok(outcomes) => assert!(outcomes[0].is_ok(), "{outcomes:?}"),
+        // The machine may be so busy that ten seconds have gone by.
+        Err(error) => assert_eq!(error, ProposeError::Uncertain),
+    }
     servers.settle().await;
     assert!(!has(&servers.store(lagging).state(), "once"));
 }
