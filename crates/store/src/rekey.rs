@@ -27,6 +27,7 @@ use crate::{
 const WITHIN: Duration = Duration::from_secs(120);
 
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 impl Store {
     /// Seals everything in the folder with the key that the vault seals with now; it has to open what was sealed before
@@ -67,26 +68,16 @@ impl Store {
 /// Waits until the log does not hold this entry any more, nor any before it.
 async fn let_go(inner: &Inner, last: LogId) -> Result<(), ResealError> {
     let stopped = |_| ResealError::Pending("the store is shut down");
-    let mut asked = Instant::now() - WITHIN;
+    let mut asked: Option<Instant> = None;
     while inner.log.purged().is_none_or(|purged| purged.index < last.index) {
         let covered = inner.snapshots.newest().and_then(|(meta, _)| meta.last_log_id);
-        let is_covered = covered.is_some_and(|covered| covered.index >= last.index);
-        // Consensus skips, without a word, what it is asked for at the wrong moment.
-        if asked.elapsed() >= LOOK_EVERY * 10 {
-            asked = Instant::now();
+        if covered.is_some_and(|covered| covered.index >= last.index) {
             let trigger = inner.raft.trigger();
-            if is_covered {
-                trigger.purge_log(last.index).await.map_err(stopped)?;
-            } else {
-                trigger.snapshot().await.map_err(stopped)?;
-            }
-        } else if is_covered {
-            inner
-                .raft
-                .trigger()
-                .purge_log(last.index)
-                .await
-                .map_err(stopped)?;
+            trigger.purge_log(last.index).await.map_err(stopped)?;
+        } else if asked.is_none_or(|asked| asked.elapsed() >= ASK_AGAIN) {
+            // Consensus skips, without a word, what it is asked for at the wrong moment.
+            inner.raft.trigger().snapshot().await.map_err(stopped)?;
+            asked = Some(Instant::now());
         }
         sleep(LOOK_EVERY).await;
     }
@@ -101,26 +92,32 @@ fn reseal_files(snapshots: &Snapshots, backup_dir: &Path, seal: &Seal) -> Result
         // It may be there in part, and its key not to be seen yet.
         Err(error) => error.kind() != io::ErrorKind::NotFound,
     };
-    let kept = snapshots.unchanged(|dir| {
+    // Those first: whatever is begun from here on is sealed with the present key, and what ends is looked at below.
+    let mut begun = snapshots.unchanged(unfinished)?;
+    if backup_dir.exists() {
+        begun.extend(unfinished(backup_dir)?);
+    }
+    let left = begun.iter().filter(|path| other_key(path)).count();
+    snapshots.unchanged(|dir| {
         let paths = snapshot::list(dir).map_err(io_at(dir))?;
-        for path in paths.iter().filter(|path| other_key(path)) {
-            reseal_file(path, seal)?;
-        }
-        unfinished(dir)
-    });
-    let mut begun = kept?;
+        let mut old = paths.iter().filter(|path| other_key(path));
+        old.try_for_each(|path| reseal_file(path, seal))
+    })?;
     if backup_dir.exists() {
         let paths = backups::list(backup_dir).map_err(io_at(backup_dir))?;
         for path in paths.iter().filter(|path| other_key(path)) {
             match reseal_file(path, seal) {
-                // A backup is only ever a copy, and goes in its time.
-                Err(error) if path.exists() => tracing::warn!(%error, "a backup is left as it is"),
-                _ => {}
+                // A backup is only ever a copy, and this one nobody can open as it is.
+                Err(error @ (OpenError::Sealed { .. } | OpenError::Snapshot { .. })) => {
+                    tracing::warn!(%error, "a backup is left as it is");
+                }
+                // It went in its time.
+                Err(_) if !path.exists() => {}
+                sealed => sealed?,
             }
         }
-        begun.extend(unfinished(backup_dir)?);
     }
-    Ok(begun.iter().filter(|path| other_key(path)).count())
+    Ok(left)
 }
 
 /// Files of a folder that are being written.

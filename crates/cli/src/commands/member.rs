@@ -68,12 +68,17 @@ pub(crate) async fn run(args: MemberArgs, ctx: &Context) -> anyhow::Result<ExitC
             )?;
         }
         Action::Promote(named) => {
+            let before = client.list(ListMembersRequest {}).await?.into_inner().members;
+            let voted = before
+                .iter()
+                .any(|member| member.voter && is_called(member, &named.member));
             let request = request(&named.member);
-            done(
-                ctx,
-                client.promote(request).await?.get_ref(),
-                &format!("server {} promoted", named.member),
-            )?;
+            let what = if voted {
+                format!("server {} votes already", named.member)
+            } else {
+                format!("server {} promoted: it votes now", named.member)
+            };
+            done(ctx, client.promote(request).await?.get_ref(), &what)?;
         }
         Action::Transfer { member } => transfer(&mut client, &member).await?,
     }
@@ -89,6 +94,11 @@ async fn transfer(client: &mut MembersClient<Connection>, member: &str) -> anyho
     let leader = members.iter().find(|member| member.leads);
     let leader = leader.map_or("no server yet", |leader| leader.name.as_str());
     output::write(&format!("lead handed over: {leader} leads\n"))
+}
+
+/// By its name or its number.
+fn is_called(member: &MemberInfo, name: &str) -> bool {
+    member.name == name || name.parse::<u64>().is_ok_and(|id| id == member.id)
 }
 
 fn request(member: &str) -> MemberRequest {

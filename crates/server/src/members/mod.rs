@@ -15,7 +15,7 @@ use tonic::{Request, Response, Status};
 
 pub(crate) use leave::Departure;
 
-use crate::{core::Core, failure::Failure};
+use crate::{core::Core, failure::Failure, peers::VOTERS_MAX};
 
 /// `skep.v1.Members`.
 #[derive(Clone)]
@@ -34,6 +34,7 @@ impl Members for MembersService {
         request: Request<MemberRequest>,
     ) -> Result<Response<ListMembersResponse>, Status> {
         let member = named(&self.0, &request.into_inner().member).await?;
+        may_vote(&member, &self.0.store.members().await)?;
         self.0.store.promote(member.member.id).await.map_err(failure)?;
         Ok(Response::new(list(&self.0).await))
     }
@@ -101,6 +102,22 @@ async fn named(core: &Core, name: &str) -> Result<MemberStatus, Failure> {
     })
 }
 
+/// As many servers vote as may where one more would be needless.
+fn may_vote(member: &MemberStatus, members: &[MemberStatus]) -> Result<(), Failure> {
+    let voters = members.iter().filter(|status| status.role == Role::Voter).count();
+    // One that takes the place of a voter of its name adds none.
+    let replaces = members
+        .iter()
+        .any(|other| other.role == Role::Voter && other.member.name == member.member.name);
+    if voters < VOTERS_MAX || replaces {
+        return Ok(());
+    }
+    Err(Failure::BadRequest(format!(
+        "{voters} servers vote already, and a further one makes every write slower and hardly anything safer: take one \
+         out first (`skep member remove`)"
+    )))
+}
+
 /// What stands against a change of the servers.
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 pub(crate) fn failure(error: MembershipError) -> Failure {
@@ -111,5 +128,32 @@ pub(crate) fn failure(error: MembershipError) -> Failure {
         | MembershipError::Transfer(_)
         | MembershipError::Stopped => Failure::Unavailable(error.to_string()),
         _ => Failure::BadRequest(error.to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use skep_store::Member;
+
+    use super::*;
+
+    #[test]
+    fn five_servers_vote_at_most_and_one_may_take_the_place_of_another() {
+        let status = |id: u64, name: &str, role| MemberStatus {
+            member: Member::new(id, name, format!("{name}:7443")),
+            role,
+            leads: id == 1,
+            reached: None,
+        };
+        let voters = |count: u64| -> Vec<MemberStatus> {
+            (1..=count)
+                .map(|id| status(id, &format!("s{id}"), Role::Voter))
+                .collect()
+        };
+        let learner = |name| status(9, name, Role::Learner);
+        assert!(may_vote(&learner("s9"), &voters(4)).is_ok());
+        assert!(may_vote(&learner("s9"), &voters(5)).is_err());
+        assert!(may_vote(&learner("s3"), &voters(5)).is_ok());
+        assert!(may_vote(&voters(5)[2], &voters(5)).is_ok(), "it votes already");
     }
 }

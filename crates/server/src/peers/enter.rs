@@ -10,7 +10,7 @@ use super::Channels;
 use crate::{core::Core, failure::Failure, members::failure};
 
 /// More voters make every write slower and hardly anything safer.
-const VOTERS_MAX: usize = 5;
+pub(crate) const VOTERS_MAX: usize = 5;
 
 /// How long a new server may take to catch up before it has to ask again.
 const CATCH_UP_WITHIN: Duration = Duration::from_secs(120);

@@ -11,7 +11,7 @@ mod transport;
 
 pub(crate) use channels::Channels;
 pub(crate) use consensus::RaftService;
-pub(crate) use enter::{knock, replaced_by};
+pub(crate) use enter::{VOTERS_MAX, knock, replaced_by};
 pub(crate) use forward::{exec_elsewhere, logs_elsewhere};
 pub(crate) use service::PeerService;
 pub(crate) use touch::{Heard, keep_in_touch, tell_leader};

@@ -19,7 +19,7 @@ pub(super) async fn run(args: &RunArgs) -> anyhow::Result<ExitCode> {
     let folder = data_dir(&args.data_dir)?;
     let config = config(args, &folder)?;
     checks::warn_of_missing_rights(&args.docker_host);
-    tracing::info!(node = config.node_name, "skep agent is up");
+    tracing::info!(node = config.node_name, "skep agent starts");
     let parts = Parts::agent(config);
     notify::ready();
     parts.watch(async |_: &Ready| {}).await?;
