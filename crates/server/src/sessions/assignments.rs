@@ -43,7 +43,7 @@ impl Assignments {
             News::Of(names) if !snapshot => names,
             _ => self.all(state),
         };
-        let touched = self.follow(state, names);
+        let touched = self.follow(state, &names);
         let sent = self.sent.get_or_insert_default();
         let mut message = proto::Assignments {
             snapshot,
@@ -90,7 +90,7 @@ impl Assignments {
 
     /// Counts what the pods among the names name, now and when they were sent; the names, and those of all that came to be named
     /// or is not any more.
-    fn follow(&mut self, state: &State, names: BTreeSet<Name>) -> BTreeSet<Name> {
+    fn follow(&mut self, state: &State, names: &BTreeSet<Name>) -> BTreeSet<Name> {
         let mut touched = names.clone();
         for name in names.iter().filter(|(kind, _)| *kind == Kind::Pod) {
             let before = self.sent.as_ref().and_then(|sent| sent.get(name));
