@@ -22,7 +22,7 @@ Examples:
 NoSchedule keeps pods away that do not tolerate the taint, PreferNoSchedule does where there is another node, and NoExecute
 drives out those that run as well.")]
 pub(crate) struct TaintArgs {
-    /// `node NAME...`, then KEY[=VALUE]:EFFECT to set and KEY[:EFFECT]- to take away
+    /// `node NAME...`, then `KEY[=VALUE]:EFFECT` to set and `KEY[:EFFECT]-` to take away
     #[arg(required = true, value_name = "NODE|TAINT")]
     words: Vec<String>,
     /// The labels to select nodes by
