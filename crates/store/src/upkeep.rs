@@ -36,10 +36,12 @@ impl Upkeep {
     pub(crate) async fn run(self) {
         let mut attempts = self.snapshots.attempts();
         let mut calendar = Calendar::new();
+        let mut covered = None;
         loop {
             if self.wanted(calendar).is_some_and(|when| Instant::now() >= when) {
                 // Consensus skips what it holds needless, without a word: ask again later in any case.
                 calendar.asked();
+                covered = Some(self.grown_by());
                 if self.raft.trigger().snapshot().await.is_err() {
                     return;
                 }
@@ -56,10 +58,13 @@ impl Upkeep {
                 () = due => {}
                 changed = attempts.changed() => {
                     let taken = attempts.borrow_and_update().result.as_ref().is_some_and(Result::is_ok);
-                    if changed.is_err() || (taken && self.tidy().await.is_err()) {
+                    if changed.is_err() {
                         return;
                     }
                     if taken {
+                        if self.tidy(covered.take()).await.is_err() {
+                            return;
+                        }
                         calendar.taken();
                     }
                 }
@@ -67,11 +72,12 @@ impl Upkeep {
         }
     }
 
-    /// After a snapshot.
-    async fn tidy(&self) -> Result<(), ()> {
+    /// After a snapshot, which covers at least so much of what the log has grown by: all of it, where that is not known.
+    async fn tidy(&self, covered: Option<(u64, u64)>) -> Result<(), ()> {
         let growth = self.log.growth();
-        growth.entries.store(0, Relaxed);
-        growth.bytes.store(0, Relaxed);
+        let (entries, bytes) = covered.unwrap_or_else(|| self.grown_by());
+        growth.entries.fetch_sub(entries, Relaxed);
+        growth.bytes.fetch_sub(bytes, Relaxed);
         match self.snapshots.oldest_kept() {
             Some(upto) => self.raft.trigger().purge_log(upto).await.map_err(drop),
             None => Ok(()),
@@ -87,11 +93,16 @@ impl Upkeep {
         }
     }
 
+    /// The entries and bytes logged since the last snapshot.
+    fn grown_by(&self) -> (u64, u64) {
+        let growth = self.log.growth();
+        (growth.entries.load(Relaxed), growth.bytes.load(Relaxed))
+    }
+
     /// Whether the log has grown by so many times what it may grow by in a small cluster.
     fn has_grown(&self, share: u64) -> bool {
-        let growth = self.log.growth();
-        growth.entries.load(Relaxed) >= self.entries_max * share
-            || growth.bytes.load(Relaxed) >= self.bytes_max * share
+        let (entries, bytes) = self.grown_by();
+        entries >= self.entries_max * share || bytes >= self.bytes_max * share
     }
 
     /// How many times the log may grow by what it may grow by in a small cluster.

@@ -140,11 +140,20 @@ pub(crate) fn server_address(text: &str) -> Result<String, String> {
     let address = with_port(text.trim(), PORT);
     let is_address = address
         .rsplit_once(':')
-        .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port > 0));
+        .is_some_and(|(host, port)| is_host(host) && port.parse::<u16>().is_ok_and(|port| port > 0));
     if is_address && skep_trust::endpoint(&address).is_ok() {
         Ok(address)
     } else {
         Err("write HOST or HOST:PORT, such as 10.0.0.1:7443".to_owned())
+    }
+}
+
+/// A name, or an address; one with colons stands in brackets.
+fn is_host(text: &str) -> bool {
+    let in_brackets = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    match in_brackets {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => !text.is_empty() && !text.contains([':', '/']),
     }
 }
 
