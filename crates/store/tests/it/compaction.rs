@@ -90,9 +90,7 @@ async fn a_burst_of_writes_gets_its_next_snapshot_once_it_is_over() {
     let store = open(config).await;
     let begun = Instant::now();
     for number in 0..30 {
-        write(&store, &format!("m{}", number % 3), 100_000)
-            .await
-            .unwrap();
+        write(&store, &format!("m{}", number % 3), 100_000).await.unwrap();
     }
     snapshots_reach(dir.path(), 2).await;
     let rested = begun.elapsed();
