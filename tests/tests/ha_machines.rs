@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeSet,
     sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use serde_json::Value;
@@ -72,12 +72,15 @@ impl Site {
     /// How many containers of an image were ever made for pods.
     fn made_of(&self, image: &str) -> usize {
         let (image, of_pods) = (format!("image={image}"), "label=skep.io/node");
+        // Docker takes a time relative to now as whole seconds, and would leave out what was made in this one.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let now = format!("{}.{:09}", now.as_secs(), now.subsec_nanos());
         let events = [
             "events",
             "--since",
             "24h",
             "--until",
-            "0s",
+            &now,
             "--filter",
             "event=create",
         ];
