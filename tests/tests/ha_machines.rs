@@ -73,7 +73,8 @@ impl Site {
     fn made_of(&self, image: &str) -> usize {
         let (image, of_pods) = (format!("image={image}"), "label=skep.io/node");
         // Docker takes a time relative to now as whole seconds, and would leave out what was made in this one.
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.expect("the clock is set");
         let now = format!("{}.{:09}", now.as_secs(), now.subsec_nanos());
         let events = [
             "events",
